@@ -1,0 +1,152 @@
+package order
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// An Element is one grant of a [Set].
+type Element[E any] interface {
+	// Covers reports whether the receiver permits all that its argument does.
+	Covers(E) bool
+	// Common returns the greatest element that both cover, if there is one.
+	Common(E) (E, bool)
+	// Check reports an element that is not well formed.
+	Check() error
+	// String is unique to the element, and its place in the canonical order.
+	String() string
+}
+
+// A Set is a set of grants, or "any". One set is within another when each of
+// its elements is covered by an element there. The zero value is not stated;
+// the empty set, which grants nothing, is Of().
+type Set[E Element[E]] struct {
+	any     bool
+	members []E // nil: not stated
+}
+
+// Of is the set of the given elements, sorted and without repetition.
+func Of[E Element[E]](elements ...E) Set[E] {
+	s := Set[E]{members: append(make([]E, 0, len(elements)), elements...)}
+	slices.SortFunc(s.members, func(a, b E) int { return strings.Compare(a.String(), b.String()) })
+	s.members = slices.CompactFunc(s.members, func(a, b E) bool { return a.String() == b.String() })
+	return s
+}
+
+// AnySet is the top of the order.
+func AnySet[E Element[E]]() Set[E] { return Set[E]{any: true} }
+
+// IsAny reports whether s is the top.
+func (s Set[E]) IsAny() bool { return s.any }
+
+// Members returns the elements in canonical order; none for "any".
+func (s Set[E]) Members() []E { return slices.Clone(s.members) }
+
+// With returns s and the given elements. "any" and a set that is not stated
+// stay what they are.
+func (s Set[E]) With(elements ...E) Set[E] {
+	if s.any || s.members == nil {
+		return s
+	}
+	return Of(append(s.Members(), elements...)...)
+}
+
+// Covers reports whether one element of s covers e.
+func (s Set[E]) Covers(e E) bool {
+	return s.any || slices.ContainsFunc(s.members, func(m E) bool { return m.Covers(e) })
+}
+
+// Check reports a set that is not stated and the first malformed element.
+func (s Set[E]) Check() error {
+	if !s.any && s.members == nil {
+		return ErrNotStated
+	}
+	for _, m := range s.members {
+		if err := m.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Over lists the elements of s that limit does not cover.
+func (s Set[E]) Over(limit Set[E]) []string {
+	if limit.any {
+		return nil
+	}
+	if s.any {
+		return []string{Any}
+	}
+	var over []string
+	for _, m := range s.members {
+		if !limit.Covers(m) {
+			over = append(over, m.String())
+		}
+	}
+	return over
+}
+
+// Meet returns what both sets permit. It may be empty, and is never a conflict.
+func (s Set[E]) Meet(t Set[E]) (Set[E], error) {
+	if s.any {
+		return t, nil
+	}
+	if t.any {
+		return s, nil
+	}
+	var common []E
+	for _, a := range s.members {
+		for _, b := range t.members {
+			if c, ok := a.Common(b); ok {
+				common = append(common, c)
+			}
+		}
+	}
+	return Of(common...), nil
+}
+
+func (s Set[E]) String() string {
+	switch {
+	case s.any:
+		return Any
+	case s.members == nil:
+		return ErrNotStated.Error()
+	case len(s.members) == 0:
+		return string(None)
+	}
+	texts := make([]string, len(s.members))
+	for i, m := range s.members {
+		texts[i] = m.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// MarshalJSON writes an array in canonical order, or "any".
+func (s Set[E]) MarshalJSON() ([]byte, error) {
+	if s.any {
+		return []byte(`"any"`), nil
+	}
+	if s.members == nil {
+		return nil, ErrNotStated
+	}
+	return json.Marshal(s.members)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Set[E]) UnmarshalJSON(data []byte) error {
+	if decodeAny(data) {
+		*s = AnySet[E]()
+		return nil
+	}
+	var members []E
+	if err := json.Unmarshal(data, &members); err != nil {
+		return err
+	}
+	if members == nil {
+		return fmt.Errorf("want an array or \"any\"")
+	}
+	*s = Of(members...)
+	return nil
+}

@@ -1,0 +1,203 @@
+package harden
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/immure-dev/immure/harden/order"
+)
+
+// A SyscallRule is the action for calls by name whose arguments meet every
+// condition. Several rules for one name are alternatives.
+type SyscallRule struct {
+	Names  []string     `json:"names"`
+	Action Action       `json:"action"`
+	Args   []SyscallArg `json:"args"`
+}
+
+// Syscalls is a system call policy by names and arguments. The zero value is
+// not stated.
+//
+// The comparison here is by rules and conservative: what cannot be shown to be
+// within is not within. Package harden/seccomp decides exactly.
+type Syscalls struct {
+	unconfined    bool
+	architectures []string // nil: not stated
+	fallback      Action
+	flags         []string
+	rules         []SyscallRule
+}
+
+// Unconfined is the policy without a filter, the top.
+func Unconfined() Syscalls { return Syscalls{unconfined: true} }
+
+// NewSyscalls is the policy that answers fallback where no rule matches, for
+// the given architectures in lower case as runtime-spec names them ("x86_64",
+// "aarch64"); calls of other architectures are killed. Rules without names are
+// dropped and rules of one action and the same conditions become one.
+func NewSyscalls(architectures []string, fallback Action, rules ...SyscallRule) Syscalls {
+	s := Syscalls{architectures: sorted(architectures), fallback: fallback, flags: []string{}}
+	s.rules = normalise(rules)
+	return s
+}
+
+// WithFlags returns s with flags of seccomp(2), as "SECCOMP_FILTER_FLAG_LOG".
+func (s Syscalls) WithFlags(flags ...string) Syscalls {
+	s.flags = sorted(append(slices.Clone(s.flags), flags...))
+	return s
+}
+
+// With returns s with further rules. The unconfined policy stays what it is.
+func (s Syscalls) With(rules ...SyscallRule) Syscalls {
+	if s.unconfined || s.architectures == nil {
+		return s
+	}
+	s.rules = normalise(append(s.Rules(), rules...))
+	return s
+}
+
+// IsUnconfined reports whether there is no filter at all.
+func (s Syscalls) IsUnconfined() bool { return s.unconfined }
+
+// Architectures, Fallback, Flags and Rules return the policy's parts.
+func (s Syscalls) Architectures() []string { return slices.Clone(s.architectures) }
+
+// Fallback is the action where no rule matches.
+func (s Syscalls) Fallback() Action { return s.fallback }
+
+// Flags are of seccomp(2).
+func (s Syscalls) Flags() []string { return slices.Clone(s.flags) }
+
+// Rules are in canonical order.
+func (s Syscalls) Rules() []SyscallRule {
+	out := make([]SyscallRule, len(s.rules))
+	for i, r := range s.rules {
+		out[i] = SyscallRule{Names: slices.Clone(r.Names), Action: r.Action, Args: slices.Clone(r.Args)}
+	}
+	return out
+}
+
+// Allowed lists the names that some rule lets through, sorted. It is empty
+// where the fallback lets through what no rule names.
+func (s Syscalls) Allowed() []string {
+	var names []string
+	for _, r := range s.rules {
+		if r.Action.Permits() {
+			names = append(names, r.Names...)
+		}
+	}
+	return sorted(names)
+}
+
+func sorted(s []string) []string {
+	out := append(make([]string, 0, len(s)), s...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func compareArgs(a, b SyscallArg) int {
+	return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Op, b.Op), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Masked, b.Masked))
+}
+
+func normalise(rules []SyscallRule) []SyscallRule {
+	merged := make(map[string]*SyscallRule)
+	for _, r := range rules {
+		if len(r.Names) == 0 {
+			continue
+		}
+		args := append(make([]SyscallArg, 0, len(r.Args)), r.Args...)
+		slices.SortFunc(args, compareArgs)
+		args = slices.Compact(args)
+		key := fmt.Sprint(r.Action, args)
+		if merged[key] == nil {
+			merged[key] = &SyscallRule{Action: r.Action, Args: args}
+		}
+		merged[key].Names = append(merged[key].Names, r.Names...)
+	}
+	out := make([]SyscallRule, 0, len(merged))
+	for _, r := range merged {
+		r.Names = sorted(r.Names)
+		out = append(out, *r)
+	}
+	slices.SortFunc(out, func(a, b SyscallRule) int {
+		return cmp.Or(cmp.Compare(a.Action, b.Action), slices.CompareFunc(a.Args, b.Args, compareArgs))
+	})
+	return out
+}
+
+// Check reports a policy that is not stated or malformed.
+func (s Syscalls) Check() error {
+	if s.unconfined {
+		return nil
+	}
+	if s.architectures == nil {
+		return order.ErrNotStated
+	}
+	if len(s.architectures) == 0 {
+		return fmt.Errorf("no architecture: name at least one, as x86_64")
+	}
+	if err := s.fallback.Check(); err != nil {
+		return err
+	}
+	for _, r := range s.rules {
+		if err := r.Action.Check(); err != nil {
+			return err
+		}
+		for _, n := range r.Names {
+			if n == "" || strings.Trim(n, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+				return fmt.Errorf("%q is no system call's name", n)
+			}
+		}
+		for _, a := range r.Args {
+			if err := a.Check(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+type syscallsJSON struct {
+	Architectures []string      `json:"architectures"`
+	Default       Action        `json:"default"`
+	Flags         []string      `json:"flags"`
+	Rules         []SyscallRule `json:"rules"`
+}
+
+// MarshalJSON writes the policy's parts, or "any".
+func (s Syscalls) MarshalJSON() ([]byte, error) {
+	if s.unconfined {
+		return json.Marshal(order.Any)
+	}
+	if s.architectures == nil {
+		return nil, order.ErrNotStated
+	}
+	return json.Marshal(syscallsJSON{s.architectures, s.fallback, s.flags, s.rules})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Syscalls) UnmarshalJSON(data []byte) error {
+	if string(data) == `"any"` {
+		*s = Unconfined()
+		return nil
+	}
+	var j syscallsJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	*s = NewSyscalls(j.Architectures, j.Default, j.Rules...).WithFlags(j.Flags...)
+	return nil
+}
+
+func (s Syscalls) String() string {
+	switch {
+	case s.unconfined:
+		return "unconfined"
+	case s.architectures == nil:
+		return order.ErrNotStated.Error()
+	}
+	return fmt.Sprintf("%d calls allowed, %s otherwise", len(s.Allowed()), s.fallback)
+}
