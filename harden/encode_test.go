@@ -1,0 +1,176 @@
+package harden_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/grant"
+	"github.com/immure-dev/immure/harden/order"
+	"github.com/immure-dev/immure/internal/boundarygen"
+	"pgregory.net/rapid"
+)
+
+func anyOf[E order.Element[E]](order.Set[E]) order.Set[E] { return order.AnySet[E]() }
+func anyArgs() grant.Args                                 { return grant.AnyArgs() }
+
+func TestEncodeDecode(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := boundarygen.Boundary().Draw(t, "b")
+		data, err := b.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := harden.Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := back.Encode()
+		if err != nil || !bytes.Equal(again, data) {
+			t.Fatalf("decoding changed the boundary: %v", err)
+		}
+		if !back.Within(b) || !b.Within(back) {
+			t.Fatal("decoded boundary is another one")
+		}
+	})
+}
+
+// TestDecodeRefuses tries every way in which JSON of one meaning can be
+// spelled twice, or mean two things to two readers.
+func TestDecodeRefuses(t *testing.T) {
+	b := boundarygen.Boundary().Example(7)
+	good, err := b.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(good)
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(good, &members); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]string{
+		"duplicate key":      `{"annotations":[],` + text[1:],
+		"unknown key":        `{"aaa":1,` + text[1:],
+		"other case":         strings.Replace(text, `"rootfs":`, `"Rootfs":`, 1),
+		"space":              strings.Replace(text, `"rootfs":`, `"rootfs": `, 1),
+		"trailing bytes":     text + "{}",
+		"two newlines":       text + "\n\n",
+		"byte order mark":    "\ufeff" + text,
+		"escaped character":  strings.Replace(text, `"rootfs"`, `"root\u0066s"`, 1),
+		"null":               strings.Replace(text, `"rootfs":`+string(members["rootfs"]), `"rootfs":null`, 1),
+		"missing key":        strings.Replace(text, `"rootfs":`+string(members["rootfs"])+`,`, ``, 1),
+		"empty object":       `{}`,
+		"no object":          `[]`,
+		"nothing":            ``,
+		"too large":          strings.Repeat(" ", harden.MaxEncodedBytes) + text,
+		"number as exponent": `{"annotations":1e0}`,
+	}
+	for name, data := range cases {
+		t.Run(name, func(t *testing.T) {
+			if data == text {
+				t.Fatal("the case changes nothing")
+			}
+			if _, err := harden.Decode([]byte(data)); err == nil {
+				t.Error("accepted")
+			}
+		})
+	}
+	if _, err := harden.Decode(append(good, '\n')); err != nil {
+		t.Errorf("one newline at the end: %v", err)
+	}
+}
+
+func TestMissingFacetIsNamed(t *testing.T) {
+	b := boundarygen.Boundary().Example(7)
+	good, err := b.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := bytes.Replace(good, []byte(`"pidsMax"`), []byte(`"pidsmax"`), 1)
+	if _, err := harden.Decode(data); err == nil {
+		t.Error("accepted another case of a key")
+	}
+	var empty harden.Boundary
+	if _, err := empty.Encode(); err == nil || !strings.Contains(err.Error(), "syscalls: not stated") {
+		t.Errorf("error does not name the facet: %v", err)
+	}
+}
+
+// TestFacetsMatchFields makes sure that no field of Boundary escapes the
+// table: every leaf of the canonical form is a facet, and the reverse.
+func TestFacetsMatchFields(t *testing.T) {
+	b := boundarygen.Boundary().Example(1)
+	data, err := b.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree map[string]any
+	if err := json.Unmarshal(data, &tree); err != nil {
+		t.Fatal(err)
+	}
+	want := make(map[string]bool)
+	for _, name := range harden.Facets() {
+		want[name] = true
+	}
+	var walk func(prefix string, m map[string]any)
+	walk = func(prefix string, m map[string]any) {
+		for k, v := range m {
+			name := prefix + k
+			if want[name] {
+				delete(want, name)
+				continue
+			}
+			inner, ok := v.(map[string]any)
+			if !ok {
+				t.Errorf("field %s is no facet", name)
+				continue
+			}
+			walk(name+".", inner)
+		}
+	}
+	walk("", tree)
+	for name := range want {
+		t.Errorf("facet %s is no field", name)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for seed := range 3 {
+		data, err := boundarygen.Boundary().Example(seed).Encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, err := harden.Decode(data)
+		if err != nil {
+			return
+		}
+		again, err := b.Encode()
+		if err != nil || !bytes.Equal(again, bytes.TrimSuffix(data, []byte("\n"))) {
+			t.Fatalf("accepted bytes that are not canonical: %v", err)
+		}
+	})
+}
+
+func TestCanonicalFollowsRFC8785(t *testing.T) {
+	got, err := harden.Canonical(map[string]any{
+		"\u20ac": "Euro Sign", "\r": "Carriage Return", "1": "One", "\U0001f600": "Smiley", "\u0080": "Control", "\ufb33": "Hebrew",
+		"s": "\u20ac$\u000f\nA'B\"\\\"/<>&\u2028", "n": -5,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"\r":"Carriage Return","1":"One","n":-5,"s":"€$\u000f\nA'B\"\\\"/<>&` + "\u2028" + `","` + "\u0080" + `":"Control","€":"Euro Sign","😀":"Smiley","` + "\ufb33" + `":"Hebrew"}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, v := range []any{1.5, 1e300, uint64(1) << 60} {
+		if _, err := harden.Canonical(v); err == nil {
+			t.Errorf("%v: accepted a number that is not exact", v)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package seccomp
+
+import (
+	"fmt"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/immure-dev/immure/harden"
+)
+
+// holds reports whether the argument x meets a.
+func holds(a harden.SyscallArg, x uint64) bool {
+	v, m := a.Values()
+	switch a.Op {
+	case "eq":
+		return x == v
+	case "ne":
+		return x != v
+	case "lt":
+		return x < v
+	case "le":
+		return x <= v
+	case "ge":
+		return x >= v
+	case "gt":
+		return x > v
+	}
+	return x&v == m
+}
+
+// oneEach writes conditions that must all hold, at most one for each argument:
+// the runtimes take a rule with two conditions on one argument for alternatives
+// (runc matchCall, crun libcrun_generate_seccomp). never reports that no call
+// can meet them.
+func oneEach(args []harden.SyscallArg) (out []specs.LinuxSeccompArg, never bool, err error) {
+	var single []harden.SyscallArg
+	for _, a := range args { // in canonical order: by index, "eq" first
+		last := len(single) - 1
+		if last < 0 || single[last].Index != a.Index {
+			single = append(single, a)
+			continue
+		}
+		if single[last], never, err = both(single[last], a); never || err != nil {
+			return nil, never, err
+		}
+	}
+	for _, a := range single {
+		v, m := a.Values()
+		out = append(out, specs.LinuxSeccompArg{Index: a.Index, Value: v, ValueTwo: m, Op: operators[a.Op]})
+	}
+	return out, false, nil
+}
+
+// both returns the one condition that says what two on one argument say.
+func both(a, b harden.SyscallArg) (_ harden.SyscallArg, never bool, err error) {
+	av, am := a.Values()
+	bv, bm := b.Values()
+	switch {
+	case a == b:
+		return a, false, nil
+	case a.Op == "eq":
+		return a, !holds(b, av), nil
+	case a.Op == "maskedEq" && b.Op == "maskedEq":
+		return harden.MaskedArg(a.Index, av|bv, am|bm), (am^bm)&av&bv != 0 || am&^av != 0 || bm&^bv != 0, nil
+	case a.Op == b.Op && (a.Op == "lt" || a.Op == "le"):
+		return harden.NewSyscallArg(a.Index, a.Op, min(av, bv)), false, nil
+	case a.Op == b.Op && (a.Op == "gt" || a.Op == "ge"):
+		return harden.NewSyscallArg(a.Index, a.Op, max(av, bv)), false, nil
+	}
+	return a, false, fmt.Errorf("an OCI configuration cannot ask for both %v and %v", a, b)
+}
