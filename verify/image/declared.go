@@ -1,0 +1,171 @@
+package image
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/immure-dev/immure/attest"
+	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/grant"
+	"github.com/immure-dev/immure/harden/order"
+	"github.com/immure-dev/immure/harden/seccomp"
+	"github.com/immure-dev/immure/verify"
+)
+
+// The labels by which an image declares its boundary, Podman's among them.
+const (
+	labelService      = "dev.immure.service"
+	labelEpoch        = "dev.immure.epoch"
+	labelBoundary     = "dev.immure.boundary"
+	labelSeccomp      = "io.containers.seccomp.profile"
+	labelCapabilities = "io.containers.capabilities"
+)
+
+// declared compares what the image says of itself with what was signed. A
+// declaration grants nothing, but one that differs misleads whoever reads it:
+// an engine, a scanner, a person.
+func declared(p attest.Predicate, f *files, config *v1.ConfigFile) []verify.Refusal {
+	c := &comparison{}
+	c.boundary(p, f)
+	c.filter(seccompPath, f, p.Service.Syscalls, p.Envelope.Syscalls)
+	c.filter(envelopePath, f, p.Envelope.Syscalls, p.Envelope.Syscalls)
+	c.labels(p, f, config.Config.Labels)
+	c.start(p, config.Config)
+	return c.refusals
+}
+
+type comparison struct{ refusals []verify.Refusal }
+
+func (c *comparison) refuse(facet, found, signed string) {
+	c.refusals = append(c.refusals, verify.Refusal{Facet: facet, Found: found, Signed: signed,
+		Mend: "build the image again: what it declares is not what was signed"})
+}
+
+func (c *comparison) boundary(p attest.Predicate, f *files) {
+	want, err := harden.Pair{Envelope: p.Envelope, Service: p.Service}.Encode()
+	if err != nil {
+		c.refuse("declarations", err.Error(), "a boundary")
+		return
+	}
+	if got := f.immured[boundaryPath]; !bytes.Equal(got, want) {
+		c.refuse("declarations", boundaryPath+" "+digestOf(got), digestOf(want))
+	}
+}
+
+// filter wants a baked filter to let the service live and to stay within the
+// envelope.
+func (c *comparison) filter(path string, f *files, least, most harden.Syscalls) {
+	var profile specs.LinuxSeccomp
+	dec := json.NewDecoder(bytes.NewReader(f.immured[path]))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&profile); err != nil {
+		c.refuse("declarations", fmt.Sprintf("%s: %v", path, err), "a seccomp profile")
+		return
+	}
+	baked, err := seccomp.Parse(&profile)
+	if err != nil {
+		c.refuse("declarations", fmt.Sprintf("%s: %v", path, err), "a seccomp profile")
+		return
+	}
+	if over := baked.Over(most); len(over) > 0 {
+		c.refuse("declarations", path+" with "+strings.Join(over, ", "), most.String())
+	}
+	if missing := least.Over(baked); len(missing) > 0 {
+		c.refuse("declarations", path+" without "+strings.Join(missing, ", "), least.String())
+	}
+}
+
+func (c *comparison) labels(p attest.Predicate, f *files, labels map[string]string) {
+	want := map[string]string{
+		labelService:  p.Name,
+		labelEpoch:    strconv.FormatInt(p.Epoch, 10),
+		labelBoundary: digestOf(f.immured[boundaryPath]),
+		labelSeccomp:  string(f.immured[seccompPath]),
+	}
+	if names := p.Service.Capabilities.Bounding.Members(); len(names) > 0 {
+		want[labelCapabilities] = strings.ReplaceAll(p.Service.Capabilities.Bounding.String(), ", ", ",")
+	}
+	for _, name := range []string{labelService, labelEpoch, labelBoundary, labelSeccomp, labelCapabilities} {
+		got, ok := labels[name]
+		if got != want[name] || (!ok && want[name] != "") {
+			c.refuse("declarations", fmt.Sprintf("label %s %s", name, short(got)), short(want[name]))
+		}
+	}
+}
+
+// start judges what an engine starts when it is told nothing else.
+func (c *comparison) start(p attest.Predicate, config v1.Config) {
+	service := p.Service
+	args := grant.LiteralArgs(append(append([]string{}, config.Entrypoint...), config.Cmd...)...)
+	if over := args.Over(service.Process.Args); over != nil {
+		c.refuse("process.args", "image configuration "+strings.Join(over, ""), service.Process.Args.String())
+	}
+	cwd := config.WorkingDir
+	if cwd == "" {
+		cwd = "/"
+	}
+	if !service.Process.Cwd.Covers(grant.Literal(cwd)) {
+		c.refuse("process.cwd", "image configuration "+cwd, service.Process.Cwd.String())
+	}
+	for _, e := range config.Env {
+		if !service.Process.Env.Covers(grant.Env(grant.Literal(e))) {
+			c.refuse("process.env", "image configuration "+short(e), service.Process.Env.String())
+		}
+	}
+	uid, gid, err := user(config.User)
+	if err != nil {
+		c.refuse("user.uid", "image configuration: "+err.Error(), service.User.UID.String())
+		return
+	}
+	if !service.User.UID.Covers(order.Only(uid)) {
+		c.refuse("user.uid", "image configuration "+config.User, service.User.UID.String())
+	}
+	if !service.User.GID.Covers(order.Only(gid)) {
+		c.refuse("user.gid", "image configuration "+config.User, service.User.GID.String())
+	}
+}
+
+// user reads the USER of an image. Only numbers count: what a name means is
+// the engine's and the image's passwd file to say, and engines have read a
+// number that is too large, or a name that is missing, as root
+// (CVE-2026-46680).
+func user(s string) (uid, gid int64, err error) {
+	u, g, ok := strings.Cut(s, ":")
+	if !ok {
+		return 0, 0, fmt.Errorf("user %s is not UID:GID", short(s))
+	}
+	for _, part := range []struct {
+		text string
+		into *int64
+	}{{u, &uid}, {g, &gid}} {
+		n, err := strconv.ParseUint(part.text, 10, 31)
+		if err != nil || strconv.FormatUint(n, 10) != part.text {
+			return 0, 0, fmt.Errorf("user %s is not UID:GID with numbers up to 2147483647", short(s))
+		}
+		*part.into = int64(n)
+	}
+	return uid, gid, nil
+}
+
+func digestOf(data []byte) string {
+	if data == nil {
+		return "missing"
+	}
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func short(s string) string {
+	if len(s) > 80 {
+		return strconv.Quote(s[:80]) + "…"
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,206 @@
+package image
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/immure-dev/immure/attest/tree"
+	"github.com/immure-dev/immure/internal/rootfs"
+)
+
+// The paths of what an image declares about itself.
+const (
+	dir             = "/.immure"
+	boundaryPath    = dir + "/boundary.json"
+	seccompPath     = dir + "/seccomp.json"
+	envelopePath    = dir + "/seccomp-envelope.json"
+	appArmorPath    = dir + "/apparmor"
+	maxDeclared     = 1 << 20
+	maxDeclaredSum  = 4 << 20
+	smallLayerBytes = 256 << 10
+)
+
+var declaredPaths = []string{boundaryPath, seccompPath, envelopePath, appArmorPath}
+
+// files is what was read of an image.
+type files struct {
+	tree *rootfs.Tree
+	// complete reports that every layer was read.
+	complete bool
+	// immured holds the bytes of the files beneath /.immure.
+	immured map[string][]byte
+}
+
+// read flattens the image's layers. When brief is set it is content with the
+// topmost small layers, provided that they hold the seal and all declarations:
+// what upper layers hold no lower one can change.
+func read(img v1.Image, brief bool) (*files, error) {
+	layers, err := img.Layers()
+	if err != nil {
+		return nil, fmt.Errorf("read layers: %w", err)
+	}
+	if brief {
+		f, err := apply(layers[topmost(layers):])
+		if err == nil && f.holdsAll() {
+			f.complete = topmost(layers) == 0
+			return f, nil
+		}
+	}
+	f, err := apply(layers)
+	if err != nil {
+		return nil, err
+	}
+	f.complete = true
+	return f, nil
+}
+
+// topmost is the index of the first of the small layers on top.
+func topmost(layers []v1.Layer) int {
+	i := len(layers)
+	for i > 0 {
+		if size, err := layers[i-1].Size(); err != nil || size > smallLayerBytes {
+			break
+		}
+		i--
+	}
+	return i
+}
+
+func (f *files) holdsAll() bool {
+	for _, p := range append([]string{tree.SealPath}, declaredPaths...) {
+		if f.immured[p] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func apply(layers []v1.Layer) (*files, error) {
+	f := &files{tree: &rootfs.Tree{}, immured: make(map[string][]byte)}
+	store := &keeper{}
+	for i, l := range layers {
+		if err := applyLayer(f.tree, l, store); err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i+1, err)
+		}
+	}
+	for n := range f.tree.All() {
+		if n.Type != rootfs.Regular || !strings.HasPrefix(n.Path, dir+"/") {
+			continue
+		}
+		data, err := open(n)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", n.Path, err)
+		}
+		f.immured[n.Path] = data
+	}
+	return f, nil
+}
+
+func open(n *rootfs.Node) ([]byte, error) {
+	r, err := n.Content.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(io.LimitReader(r, maxDeclared))
+}
+
+func applyLayer(t *rootfs.Tree, l v1.Layer, s rootfs.Store) error {
+	mediaType, err := l.MediaType()
+	if err != nil {
+		return err
+	}
+	packed, err := l.Compressed()
+	if err != nil {
+		return err
+	}
+	defer packed.Close()
+	unpacked, err := decompress(packed, mediaType)
+	if err != nil {
+		return err
+	}
+	defer unpacked.Close()
+	if err := t.Apply(unpacked, s, rootfs.DefaultLimits); err != nil {
+		return err
+	}
+	// The digest counts only once all bytes were read, those behind the
+	// compressed stream included.
+	extra, err := io.Copy(io.Discard, packed)
+	if err != nil {
+		return err
+	}
+	if extra > 0 {
+		return fmt.Errorf("%d bytes after the compressed layer", extra)
+	}
+	return nil
+}
+
+// decompress goes by the media type alone: what a layer's bytes look like is
+// the registry's to choose.
+func decompress(r io.Reader, mediaType types.MediaType) (io.ReadCloser, error) {
+	switch mediaType {
+	case types.OCILayer, types.DockerLayer:
+		return gzip.NewReader(r)
+	case types.OCILayerZStd:
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	case types.OCIUncompressedLayer, types.DockerUncompressedLayer:
+		return io.NopCloser(r), nil
+	}
+	return nil, fmt.Errorf("media type %q is no layer", mediaType)
+}
+
+// A keeper is a store that keeps what lies beneath /.immure and only hashes the
+// rest.
+type keeper struct{ kept int64 }
+
+func (k *keeper) PutAt(path string, r io.Reader, size int64) (rootfs.Content, error) {
+	if !strings.HasPrefix(path, dir+"/") {
+		return k.Put(r, size)
+	}
+	// What upper layers replace counts too: it was held in memory.
+	if k.kept += size; size > maxDeclared || k.kept > maxDeclaredSum {
+		return nil, fmt.Errorf("the files beneath %s hold more than %d bytes", dir, maxDeclared)
+	}
+	return tree.Hasher{Store: memory{}}.Put(r, size)
+}
+
+func (k *keeper) Put(r io.Reader, size int64) (rootfs.Content, error) {
+	return tree.Hasher{}.Put(r, size)
+}
+
+// memory keeps contents whose size was judged before.
+type memory struct{}
+
+func (memory) Put(r io.Reader, size int64) (rootfs.Content, error) {
+	data, err := io.ReadAll(io.LimitReader(r, size))
+	return rootfs.Bytes(data), err
+}
+
+// Boundary returns the bytes of /.immure/boundary.json of an image. Nothing
+// vouches for them.
+func Boundary(img v1.Image) ([]byte, error) {
+	layers, err := img.Layers()
+	if err != nil {
+		return nil, fmt.Errorf("read layers: %w", err)
+	}
+	for _, from := range []int{topmost(layers), 0} {
+		f, err := apply(layers[from:])
+		if err == nil && f.immured[boundaryPath] != nil {
+			return f.immured[boundaryPath], nil
+		}
+		if err != nil && from == 0 {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("no %s in the image: immure did not build it", boundaryPath)
+}

@@ -1,0 +1,176 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/immure-dev/immure/attest"
+	"github.com/immure-dev/immure/attest/content"
+	"github.com/immure-dev/immure/attest/evidence"
+	"github.com/immure-dev/immure/attest/keys"
+	"github.com/immure-dev/immure/attest/tree"
+	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/verify"
+)
+
+// Options say whom to trust. The zero value trusts nobody and is refused.
+type Options struct {
+	// Trusted are the keys of which one must have signed.
+	Trusted []keys.PublicKey
+	// Files asks for the tree digest of the image's files even where the
+	// manifest's digest was signed.
+	Files bool
+}
+
+// An Input is an image and what stands beside it.
+type Input struct {
+	Image v1.Image
+	// Beside answers for evidence; nil where nothing can stand beside an
+	// image, as in an archive of one.
+	Beside content.Source
+}
+
+// A Verdict says what was verified. There is one only when everything held.
+type Verdict struct {
+	Manifest  v1.Hash
+	Predicate attest.Predicate
+	// TreeDigest is what the image's seal was signed for, in hexadecimal; empty
+	// when the image bears no seal by a trusted key.
+	TreeDigest string
+	// Statement reports that the manifest's digest was signed, Files that the
+	// tree digest was computed from the image's files.
+	Statement, Files bool
+}
+
+// Verify judges an image. What was judged and refused is a
+// [verify.RefusedError]; any other error means that it could not be judged.
+func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
+	if len(o.Trusted) == 0 {
+		return nil, errors.New("no trusted key: a verifier that trusts nobody must say so, and so must one that trusts everybody")
+	}
+	raw, err := in.Image.RawManifest()
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	digest, err := in.Image.Digest()
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	v := &Verdict{Manifest: digest}
+	beside, err := v.statement(ctx, in, attest.Manifest(raw), o.Trusted)
+	if err != nil {
+		return nil, err
+	}
+	files, err := read(in.Image, v.Statement && !o.Files)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.seal(files, beside, o.Trusted); err != nil {
+		return nil, err
+	}
+	if !v.Statement && v.TreeDigest == "" {
+		return nil, beside
+	}
+	config, err := in.Image.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("read image configuration: %w", err)
+	}
+	if refusals := declared(v.Predicate, files, config); len(refusals) > 0 {
+		return nil, &verify.RefusedError{Refusals: refusals}
+	}
+	return v, nil
+}
+
+// statement looks for the statement that counts beside the image. That there
+// is none is not an error yet: the first result says why.
+func (v *Verdict) statement(ctx context.Context, in Input, digests attest.Digests, trusted []keys.PublicKey) (missing, err error) {
+	if in.Beside == nil {
+		return noSignature(errors.New("no statement can stand beside an archive's image, and it bears no seal")), nil
+	}
+	found, err := evidence.List(ctx, in.Beside, v.Manifest, attest.PredicateType)
+	if err != nil {
+		return nil, err
+	}
+	s, err := attest.Verify(found.Bundles, trusted, digests)
+	var none *attest.MissingError
+	switch {
+	case errors.As(err, &none):
+		return noSignature(err), nil
+	case err != nil:
+		return nil, noSignature(err)
+	}
+	v.Statement, v.Predicate = true, s.Predicate
+	return nil, nil
+}
+
+func noSignature(err error) error {
+	return verify.Refuse("signature", err.Error(), "by a trusted key", "verify with the key that signed it, or sign it")
+}
+
+// seal opens the seal inside the image, compares it with the files and with
+// the statement beside them.
+func (v *Verdict) seal(f *files, missing error, trusted []keys.PublicKey) error {
+	data, ok := f.immured[tree.SealPath]
+	if !ok {
+		return missing
+	}
+	p, digest, err := attest.OpenSeal(data, trusted)
+	var untrusted *attest.UntrustedError
+	switch {
+	case errors.As(err, &untrusted) && v.Statement:
+		// A seal by another key, as of before a resealing, speaks for nobody.
+		return nil
+	case err != nil:
+		return noSignature(err)
+	}
+	if f.complete {
+		got, err := tree.Digest(f.tree, tree.SealPath)
+		if err != nil {
+			return verify.Refuse("files", err.Error(), tree.Algorithm+":"+digest, "build the image again")
+		}
+		if got != digest {
+			return verify.Refuse("files", tree.Algorithm+":"+got, tree.Algorithm+":"+digest,
+				"the files are not those that were sealed: build and seal again, or fetch the image again")
+		}
+		v.Files = true
+	}
+	v.TreeDigest = digest
+	return v.agree(p)
+}
+
+// agree settles which of seal and statement counts: the higher epoch; two of
+// one epoch must say the same.
+func (v *Verdict) agree(sealed attest.Predicate) error {
+	if !v.Statement || sealed.Epoch > v.Predicate.Epoch {
+		v.Predicate = sealed
+		return nil
+	}
+	if sealed.Epoch < v.Predicate.Epoch {
+		return nil
+	}
+	same, err := equal(sealed, v.Predicate)
+	if err != nil {
+		return err
+	}
+	if !same {
+		return verify.Refuse("signature", "a seal inside the image and a statement beside it that disagree", "one statement for each epoch",
+			"sign the right one again with a higher epoch")
+	}
+	return nil
+}
+
+func equal(a, b attest.Predicate) (bool, error) {
+	x, err := harden.Canonical(a)
+	if err != nil {
+		return false, fmt.Errorf("compare statements: %w", err)
+	}
+	y, err := harden.Canonical(b)
+	if err != nil {
+		return false, fmt.Errorf("compare statements: %w", err)
+	}
+	return bytes.Equal(x, y), nil
+}
