@@ -23,12 +23,13 @@ var (
 // A facet is one row of the table: the name, which is the JSON path, and the
 // facet's own order.
 type facet struct {
-	name  string
-	check func(b *Boundary) error
-	over  func(a, limit *Boundary) []string
-	meet  func(a, b, out *Boundary) error
-	text  func(b *Boundary) string
-	take  func(from, to *Boundary)
+	name   string
+	check  func(b *Boundary) error
+	over   func(a, limit *Boundary) []string
+	meet   func(a, b, out *Boundary) error
+	text   func(b *Boundary) string
+	grants func(b *Boundary) []string
+	take   func(from, to *Boundary)
 }
 
 // ordered is a kind of value that brings its own order.
@@ -47,8 +48,9 @@ func row[T ordered[T]](name string, at func(*Boundary) *T) facet {
 			*at(out), err = (*at(a)).Meet(*at(b))
 			return err
 		},
-		text: func(b *Boundary) string { return text(*at(b)) },
-		take: func(from, to *Boundary) { *at(to) = *at(from) },
+		text:   func(b *Boundary) string { return text(*at(b)) },
+		grants: func(b *Boundary) []string { return grants(*at(b)) },
+		take:   func(from, to *Boundary) { *at(to) = *at(from) },
 	}
 }
 
@@ -61,8 +63,9 @@ func level(name string, c order.Chain, at func(*Boundary) *order.Level) facet {
 			*at(out), err = c.Meet(*at(a), *at(b))
 			return err
 		},
-		text: func(b *Boundary) string { return string(*at(b)) },
-		take: func(from, to *Boundary) { *at(to) = *at(from) },
+		text:   func(b *Boundary) string { return string(*at(b)) },
+		grants: func(b *Boundary) []string { return []string{string(*at(b))} },
+		take:   func(from, to *Boundary) { *at(to) = *at(from) },
 	}
 }
 

@@ -109,18 +109,24 @@ func (s Set[E]) Meet(t Set[E]) (Set[E], error) {
 
 func (s Set[E]) String() string {
 	switch {
-	case s.any:
-		return Any
-	case s.members == nil:
+	case s.members == nil && !s.any:
 		return ErrNotStated.Error()
-	case len(s.members) == 0:
+	case len(s.members) == 0 && !s.any:
 		return string(None)
+	}
+	return strings.Join(s.Grants(), ", ")
+}
+
+// Grants lists the elements as texts, or "any".
+func (s Set[E]) Grants() []string {
+	if s.any {
+		return []string{Any}
 	}
 	texts := make([]string, len(s.members))
 	for i, m := range s.members {
 		texts[i] = m.String()
 	}
-	return strings.Join(texts, ", ")
+	return texts
 }
 
 // MarshalJSON writes an array in canonical order, or "any".

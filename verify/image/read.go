@@ -3,6 +3,7 @@ package image
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -10,8 +11,10 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/immure-dev/immure/attest"
 	"github.com/immure-dev/immure/attest/tree"
 	"github.com/immure-dev/immure/internal/rootfs"
+	"github.com/immure-dev/immure/verify"
 )
 
 // The paths of what an image declares about itself.
@@ -21,6 +24,7 @@ const (
 	seccompPath     = dir + "/seccomp.json"
 	envelopePath    = dir + "/seccomp-envelope.json"
 	appArmorPath    = dir + "/apparmor"
+	filesPath       = dir + "/files.json"
 	maxDeclared     = 1 << 20
 	maxDeclaredSum  = 4 << 20
 	smallLayerBytes = 256 << 10
@@ -203,4 +207,46 @@ func Boundary(img v1.Image) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("no %s in the image: immure did not build it", boundaryPath)
+}
+
+// Extract unpacks an image into the empty directory dir. Nothing vouches for
+// what is written: it is for the caller to check against a tree digest.
+func Extract(img v1.Image, dir string) error {
+	layers, err := img.Layers()
+	if err != nil {
+		return fmt.Errorf("read layers: %w", err)
+	}
+	// The store has the room that a temporary directory may lack.
+	spool, err := rootfs.NewSpool(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	defer spool.Close()
+	var t rootfs.Tree
+	for i, l := range layers {
+		if err := applyLayer(&t, l, spool); err != nil {
+			return fmt.Errorf("layer %d: %w", i+1, err)
+		}
+	}
+	return t.Extract(dir)
+}
+
+// Unsealed returns the files of an image that bears no seal, once what it
+// declares is what p says. The contents were hashed and not kept.
+func Unsealed(img v1.Image, p attest.Predicate) (*rootfs.Tree, error) {
+	f, err := read(img, false)
+	if err != nil {
+		return nil, err
+	}
+	if _, sealed := f.immured[tree.SealPath]; sealed {
+		return nil, fmt.Errorf("the image bears a seal already")
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("read image configuration: %w", err)
+	}
+	if refusals := declared(p, f, config); len(refusals) > 0 {
+		return nil, &verify.RefusedError{Refusals: refusals}
+	}
+	return f.tree, nil
 }

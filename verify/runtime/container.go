@@ -1,0 +1,189 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/immure-dev/immure/internal/reflect"
+)
+
+// A container is one on its way from creation to removal.
+type container struct {
+	Options
+	engine    engine
+	dir       string // the bundle
+	listeners *reflect.Listeners
+	reflector *reflect.Reflector // nil without published ports
+
+	// The container's first process, our child. It is not reaped before end, so
+	// that its id means no other process for as long as anyone looks at it.
+	pid    int
+	pidfd  int
+	exited chan struct{} // closed when it has ended; nil before it exists
+}
+
+// call runs the runtime and kills it when ctx ends.
+func (c *container) call(ctx context.Context, cmd *exec.Cmd, verb string) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s container %q: %w", verb, c.ID, err)
+	}
+	release := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	err := cmd.Wait()
+	if !release() {
+		return context.Cause(ctx)
+	}
+	if err := c.engine.explain(verb, filepath.Join(c.dir, logFile), err); err != nil {
+		return fmt.Errorf("%s container %q: %w", verb, c.ID, err)
+	}
+	return nil
+}
+
+// create has the runtime set everything up but not run the service.
+func (c *container) create(ctx context.Context) error {
+	pids := filepath.Join(c.dir, pidFile)
+	cmd := c.engine.command(filepath.Join(c.dir, logFile), "create", "--bundle", c.dir, "--pid-file", pids, c.ID)
+	// A nil *os.File in an interface is not nil.
+	if c.Stdin != nil {
+		cmd.Stdin = c.Stdin
+	}
+	if c.Stdout != nil {
+		cmd.Stdout = c.Stdout
+	}
+	if c.Stderr != nil {
+		cmd.Stderr = c.Stderr
+	}
+	hold, err := holdCgroups(c.StateDir)
+	if err != nil {
+		return err
+	}
+	err = c.call(ctx, cmd, "create")
+	hold.Close()
+	if err != nil {
+		return err
+	}
+	pid, err := readPID(pids)
+	if err != nil {
+		return err
+	}
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("open process of container %q: %w", c.ID, err)
+	}
+	// Only a child of ours can be waited for, and only an unreaped child's id
+	// cannot have passed to another process.
+	if err := waitid(pidfd, unix.WNOHANG|unix.WNOWAIT); err != nil {
+		unix.Close(pidfd)
+		return fmt.Errorf("wait for process %d of container %q: %w", pid, c.ID, err)
+	}
+	c.pid, c.pidfd, c.exited = pid, pidfd, make(chan struct{})
+	go func() {
+		defer close(c.exited)
+		_ = waitid(pidfd, unix.WNOWAIT)
+	}()
+	return nil
+}
+
+func waitid(pidfd, flags int) error {
+	for {
+		err := unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|flags, nil)
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// start publishes the ports and lets the service go.
+func (c *container) start(ctx context.Context) error {
+	if len(c.Publish) > 0 {
+		netns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", c.pid))
+		if err != nil {
+			return fmt.Errorf("publish ports: %w", err)
+		}
+		defer netns.Close()
+		fd, err := unix.FcntlInt(uintptr(c.pidfd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("publish ports: %w", err)
+		}
+		pidfd := os.NewFile(uintptr(fd), "pidfd")
+		defer pidfd.Close()
+		if c.reflector, err = c.listeners.Reflect(netns, pidfd); err != nil {
+			return fmt.Errorf("publish ports: %w", err)
+		}
+		c.listeners.Close()
+	}
+	cmd := c.engine.command(filepath.Join(c.dir, logFile), "start", c.ID)
+	if err := c.call(ctx, cmd, "start"); err != nil {
+		return err
+	}
+	if c.reflector == nil {
+		return nil
+	}
+	if err := c.reflector.Ready(); err != nil && c.alive() {
+		return fmt.Errorf("publish ports: %w", err)
+	}
+	return nil
+}
+
+func (c *container) alive() bool {
+	fds := []unix.PollFd{{Fd: int32(c.pidfd), Events: unix.POLLIN}}
+	n, _ := unix.Poll(fds, 0)
+	return n == 0
+}
+
+// wait waits for the service to end by itself; anything else is an error.
+func (c *container) wait(ctx context.Context) error {
+	var reflected <-chan struct{}
+	if c.reflector != nil {
+		reflected = c.reflector.Done()
+	}
+	select {
+	case <-c.exited:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-reflected:
+		if c.alive() {
+			return errors.New("publish ports: the reflector has ended; the service was stopped")
+		}
+		<-c.exited
+		return nil
+	}
+}
+
+// end kills what still runs, reaps the service and returns its status, in the
+// shell's form.
+func (c *container) end() int {
+	status := noStatus
+	if c.exited != nil {
+		_ = unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0) // fails when it is dead
+		<-c.exited
+		var ws unix.WaitStatus
+		var err error
+		for {
+			if _, err = unix.Wait4(c.pid, &ws, 0, nil); err != unix.EINTR {
+				break
+			}
+		}
+		unix.Close(c.pidfd)
+		switch {
+		case err != nil:
+		case ws.Signaled():
+			status = 128 + int(ws.Signal())
+		default:
+			status = ws.ExitStatus()
+		}
+	}
+	if c.reflector != nil {
+		c.reflector.Close()
+	}
+	return status
+}

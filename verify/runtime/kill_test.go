@@ -1,0 +1,233 @@
+package runtime
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A helper is a process of its own that runs one container.
+type helper struct {
+	cmd   *exec.Cmd
+	lines *bufio.Scanner
+	o     Options
+}
+
+func startHelper(t *testing.T, o Options, hold bool) *helper {
+	t.Helper()
+	arg, err := json.Marshal(helperOptions{
+		StateDir: o.StateDir, ID: o.ID, Rootfs: o.Rootfs, Config: string(o.Config), Runtime: o.Runtime, HoldCreated: hold,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := pipe(t)
+	held, _ := pipe(t)
+	h := &helper{
+		cmd:   &exec.Cmd{Path: "/proc/self/exe", Args: []string{helperName, string(arg)}, Stdin: held, Stdout: w, Stderr: os.Stderr},
+		lines: bufio.NewScanner(r), o: o,
+	}
+	if err := h.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	return h
+}
+
+// until reads the helper's output up to a line.
+func (h *helper) until(t *testing.T, line string) {
+	t.Helper()
+	for h.lines.Scan() {
+		if h.lines.Text() == line {
+			return
+		}
+	}
+	t.Fatalf("the helper ended before %q", line)
+}
+
+// kill kills the helper, and waits until nobody holds the bundle any more.
+func (h *helper) kill(t *testing.T) {
+	t.Helper()
+	dir, err := os.Open(bundlePath(h.o.StateDir, h.o.ID))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	h.cmd.Process.Kill()
+	h.cmd.Wait()
+	if err == nil {
+		if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+			t.Fatal(err)
+		}
+		dir.Close()
+	}
+}
+
+func TestAKilledRunLeavesNothing(t *testing.T) {
+	for _, at := range []string{"created", "started", "ready"} {
+		t.Run(at, func(t *testing.T) {
+			h := startHelper(t, sandbox(t, "killed", "wait"), at == "created")
+			h.until(t, at)
+			h.kill(t)
+		})
+	}
+}
+
+// Between two steps there are others. The delays only spread the moments.
+func TestARunKilledAtAnyMomentLeavesNothing(t *testing.T) {
+	for delay := range 16 {
+		o := sandbox(t, fmt.Sprintf("moment-%d", delay), "wait")
+		h := startHelper(t, o, false)
+		h.until(t, "running")
+		time.Sleep(time.Duration(delay) * 3 * time.Millisecond)
+		h.kill(t)
+		// Killed before it had a keeper, it leaves a bundle that no runtime saw.
+		if _, handed := readEngine(o.StateDir, o.ID); handed {
+			if b, err := os.ReadDir(filepath.Join(o.StateDir, engineDir)); err == nil && len(b) > 0 {
+				t.Errorf("killed after %d steps: the runtime's state is left", delay)
+			}
+		}
+		if err := CleanStale(o.StateDir); err != nil {
+			t.Error(err)
+		}
+		wantNothingLeft(t, o)
+	}
+}
+
+// slowRuntime is runc, stopped at the end of one step until it is killed.
+func slowRuntime(t *testing.T, step string) string {
+	t.Helper()
+	runc, err := exec.LookPath("runc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "runc")
+	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in\n*' %s '*) %s \"$@\"; echo stopped; kill -STOP $$;;\n*) exec %s \"$@\";;\nesac\n", step, runc, runc)
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The runtime has made the container, and its caller dies before it knows.
+func TestARunKilledDuringCreateLeavesNothing(t *testing.T) {
+	o := sandbox(t, "during-create", "wait")
+	o.Runtime = slowRuntime(t, "create")
+	h := startHelper(t, o, false)
+	h.until(t, "stopped")
+	h.kill(t)
+	wantNothingLeft(t, o)
+}
+
+// keeperOf finds the keeper of a container by its arguments.
+func keeperOf(t *testing.T, o Options) int {
+	t.Helper()
+	for pid, args := range processesOf(o) {
+		if strings.HasPrefix(args, keeperName) {
+			n, err := strconv.Atoi(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatal("no keeper runs")
+	return 0
+}
+
+func TestCleanStaleMendsWhatAKilledKeeperLeft(t *testing.T) {
+	for _, frozen := range []bool{false, true} {
+		t.Run(fmt.Sprintf("frozen=%v", frozen), func(t *testing.T) {
+			o := sandbox(t, "both", "wait")
+			h := startHelper(t, o, false)
+			h.until(t, "ready")
+			if frozen {
+				e, _ := readEngine(o.StateDir, o.ID)
+				if out, err := exec.Command(e.path, "--root", e.root, "pause", o.ID).CombinedOutput(); err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+			}
+			if err := unix.Kill(keeperOf(t, o), unix.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			h.kill(t)
+			if why := slices.Collect(maps.Values(processesOf(o))); !slices.Contains(why, "in the cgroup") {
+				t.Fatalf("the service is dead already, so nothing is shown: %q", why)
+			}
+			if err := CleanStale(o.StateDir); err != nil {
+				t.Error(err)
+			}
+			wantNothingLeft(t, o)
+		})
+	}
+}
+
+// A dead run's name can be used again at once.
+func TestAcquireCleansADeadRun(t *testing.T) {
+	o := sandbox(t, "again", "wait")
+	h := startHelper(t, o, false)
+	h.until(t, "ready")
+	if err := unix.Kill(keeperOf(t, o), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	h.kill(t)
+	o.Started = func(r Running) { unix.Kill(r.PID, unix.SIGKILL) }
+	if status, err := Run(t.Context(), o); status != 137 || err != nil {
+		t.Errorf("got status %d, %v", status, err)
+	}
+}
+
+func TestDetach(t *testing.T) {
+	o := sandbox(t, "detached", "signals")
+	arg, err := json.Marshal(helperOptions{StateDir: o.StateDir, ID: o.ID, Rootfs: o.Rootfs, Config: string(o.Config)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	running, status, err := Detach(t.Context(), []string{string(arg)})
+	if err != nil || status != 0 || running.ID != o.ID {
+		t.Fatalf("got %+v, status %d, %v", running, status, err)
+	}
+	dir, err := os.Open(bundlePath(o.StateDir, o.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := unix.Kill(running.PID, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	for pid := range processesOf(o) { // about to end: the lock was the last it held
+		n, _ := strconv.Atoi(pid)
+		if fd, err := unix.PidfdOpen(n, 0); err == nil {
+			if err := waitDead(fd, killWait); err != nil {
+				t.Error(err)
+			}
+			unix.Close(fd)
+		}
+	}
+	b, err := os.ReadFile(LogPath(o.StateDir, o.ID))
+	if err != nil || !strings.HasSuffix(string(b), "immure: ended with status 137\n") {
+		t.Errorf("log: %v\n%s", err, b)
+	}
+}
+
+func TestDetachReportsAFailedStart(t *testing.T) {
+	_, status, err := Detach(t.Context(), []string{`{"ID":"/"}`})
+	if err == nil || status != 98 {
+		t.Errorf("got status %d, %v", status, err)
+	}
+}
