@@ -1,0 +1,55 @@
+package strict_test
+
+import (
+	"testing"
+
+	"github.com/immure-dev/immure/attest/internal/strict"
+)
+
+func TestOnly(t *testing.T) {
+	for _, tc := range []struct {
+		name, in, want string // want is the error, empty for none
+	}{
+		{"plain", `{"a":1,"b":"x"}`, ""},
+		{"spaces", " {\n\"a\" : 1 }\n", ""},
+		{"repeated", `{"a":1,"a":1}`, `member "a" appears twice`},
+		{"repeated by escape", `{"a":1,"\u0061":1}`, `member "a" appears twice`},
+		{"other case beside", `{"a":1,"A":1}`, `member "A" appears twice`},
+		{"other case alone", `{"A":1}`, `member "A" is not spelled "a"`},
+		{"unknown", `{"c":1}`, `unknown member "c"`},
+		{"array", `[]`, `not a JSON object`},
+		{"null", `null`, `not a JSON object`},
+		{"trailing object", `{"a":1}{}`, `more bytes after the document`},
+		{"trailing bytes", `{"a":1}x`, `more bytes after the document`},
+		{"cut off", `{"a":1`, `EOF`},
+		{"cut off within", `{"a":`, `EOF`},
+		{"empty", ``, `EOF`},
+		{"not UTF-8", "{\"a\":\"\xff\"}", `not UTF-8`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := strict.Only([]byte(tc.in), "a", "b")
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzMembers(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"a":[{"b":null}]}`, `{"a":1,"a":2}`, `{`, `{"a":`, "\xef\xbb\xbf{}"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		members, err := strict.Members(data, "a")
+		if err != nil && members != nil {
+			t.Error("an error came with members")
+		}
+		if _, ok := members["A"]; ok {
+			t.Error(`"A" was taken beside the known "a"`)
+		}
+	})
+}

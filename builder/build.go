@@ -1,0 +1,122 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/immure-dev/immure/builder/bake"
+	"github.com/immure-dev/immure/builder/servicefile"
+	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/profiles"
+)
+
+// Build makes the image of the service that f describes. The caller closes the
+// result. Everything that can be wrong is found here, before anything is
+// written; when ctx ends, Build ends with its error and leaves nothing behind.
+func Build(ctx context.Context, f *servicefile.File, o Options) (*Result, error) {
+	if err := f.CheckWaivers(o.Now); err != nil {
+		return nil, err
+	}
+	o.progress("gathering files", 0, 0)
+	s, err := gather(ctx, f, o)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	r, err := build(ctx, f, o, s)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return r, nil
+}
+
+func build(ctx context.Context, f *servicefile.File, o Options, s *source) (*Result, error) {
+	o.progress("finding what is needed", 0, 0)
+	sel := newSelection(f, s)
+	from, err := sel.choose()
+	if err != nil {
+		return nil, err
+	}
+	c, err := compose(f, from)
+	if err != nil {
+		return nil, err
+	}
+	if err := sel.finish(c.b); err != nil {
+		return nil, err
+	}
+	tree, err := sel.tree()
+	if err != nil {
+		return nil, err
+	}
+	floor, err := floor()
+	if err != nil {
+		return nil, err
+	}
+	env, err := envelope(f, c.b)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r := &Result{
+		Service: f.Service, Epoch: f.Epoch, Kind: f.Kind, Profile: c.profile.Name, Immutability: f.Immutability,
+		Why: sel.reasons(), Pair: harden.Pair{Envelope: env, Service: c.b},
+		Args: f.Run.Args, Env: c.env, Cwd: f.Run.Cwd, UID: f.Run.UID, GID: f.Run.GID,
+		Packages: s.packages, SourceDigest: s.pinned, Unenforced: unenforced(c.b),
+		created: o.created(), source: s,
+	}
+	r.Origins = append(c.origins.list("service", c.b), envelopeOrigins(f, env)...)
+	r.Waivers = waivers(f, r.Pair)
+	r.Unminimised.Files, r.Unminimised.Bytes = measure(s.tree)
+	r.Minimised.Files, r.Minimised.Bytes = measure(tree)
+	o.progress("baking the boundary", 0, 0)
+	if r.Files, err = bake.NewFiles(f.Service, r.Pair, floor...); err != nil {
+		return nil, err
+	}
+	if err := r.layers(tree); err != nil {
+		return nil, errors.Join(err, r.closeLayers())
+	}
+	for _, m := range notices(f, c) {
+		o.notice(m)
+	}
+	return r, nil
+}
+
+// floor is what any of the known runtimes calls between filter and program.
+func floor() ([]harden.SyscallRule, error) {
+	var all []harden.SyscallRule
+	for _, name := range profiles.Runtimes() {
+		runtime, version, _ := strings.Cut(name, " ")
+		rules, _, err := profiles.Floor(runtime, version)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rules...)
+	}
+	return all, nil
+}
+
+// notices tell the author what was left open.
+func notices(f *servicefile.File, c *composer) []string {
+	var out []string
+	if !f.Has("boundary.profile") {
+		out = append(out, fmt.Sprintf("boundary.profile is left out: %s", c.profile.Name))
+	}
+	for _, r := range []struct{ key, facet string }{
+		{"memory", "resources.memoryMaxBytes"}, {"pids", "resources.pidsMax"}, {"cpu", "resources.cpuMaxMillis"},
+	} {
+		if c.b.Text(r.facet) == "any" {
+			out = append(out, fmt.Sprintf("boundary.%s is left out: any amount", r.key))
+		}
+	}
+	used := waivers(f, harden.Pair{Service: c.b, Envelope: c.b})
+	for _, w := range f.Waivers {
+		if !slices.ContainsFunc(used, func(u Waiver) bool { return u.Grant == w.Grant }) && f.EnvelopeFacets == nil {
+			out = append(out, fmt.Sprintf("the waiver for %s %q waives nothing", w.Facet, w.Grant))
+		}
+	}
+	return out
+}

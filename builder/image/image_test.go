@@ -1,0 +1,354 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/immure-dev/immure/internal/rootfs"
+)
+
+// layerOf is an uncompressed layer of one file.
+func layerOf(t testing.TB, name, text string) v1.Layer {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(text))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return static.NewLayer(buf.Bytes(), types.OCIUncompressedLayer)
+}
+
+func imageFor(t testing.TB, arch string, layers ...v1.Layer) v1.Image {
+	t.Helper()
+	img, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = c.DeepCopy()
+	c.OS, c.Architecture = "linux", arch
+	if img, err = mutate.ConfigFile(img, c); err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+func layoutWith(t testing.TB, images ...v1.Image) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "layout")
+	l, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, img := range images {
+		if err := l.AppendImage(img); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func digestOf(t testing.TB, i interface{ Digest() (v1.Hash, error) }) v1.Hash {
+	t.Helper()
+	h, err := i.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func same(p string) string { return p }
+
+// flatten opens and flattens what ref names.
+func flatten(ref string) (*rootfs.Tree, error) {
+	img, err := Open(context.Background(), ref, same)
+	if err != nil {
+		return nil, err
+	}
+	defer img.Close()
+	spool, err := rootfs.NewSpool("")
+	if err != nil {
+		return nil, err
+	}
+	defer spool.Close()
+	return img.Flatten(context.Background(), spool, rootfs.DefaultLimits, func(_, _ int64) {})
+}
+
+func blobFile(dir string, h v1.Hash) string { return filepath.Join(dir, "blobs", h.Algorithm, h.Hex) }
+
+func TestLayout(t *testing.T) {
+	good := imageFor(t, "amd64", layerOf(t, "a", "one"), layerOf(t, "b", "two"))
+	other := imageFor(t, "amd64", layerOf(t, "a", "three"))
+	arm := imageFor(t, "arm64", layerOf(t, "a", "four"))
+	layers, err := good.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	attached, ok := mutate.Subject(other, v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: digestOf(t, good), Size: 1}).(v1.Image)
+	if !ok {
+		t.Fatal("an image with a subject is no image")
+	}
+	for name, c := range map[string]struct {
+		make func() (dir string)
+		at   v1.Hash
+		want string
+	}{
+		"one":              {func() string { return layoutWith(t, good) }, v1.Hash{}, ""},
+		"with evidence":    {func() string { return layoutWith(t, good, attached) }, v1.Hash{}, ""},
+		"two":              {func() string { return layoutWith(t, good, other) }, v1.Hash{}, "holds 2 images"},
+		"two, one named":   {func() string { return layoutWith(t, good, other) }, digestOf(t, good), ""},
+		"none":             {func() string { return layoutWith(t) }, v1.Hash{}, "holds no image"},
+		"another digest":   {func() string { return layoutWith(t, good) }, digestOf(t, other), "holds no image"},
+		"another platform": {func() string { return layoutWith(t, arm) }, v1.Hash{}, "image is for linux/arm64"},
+		"a changed layer": {func() string {
+			dir := layoutWith(t, good)
+			data, err := os.ReadFile(blobFile(dir, digestOf(t, layers[1])))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Behind the header, so that the archive itself stays well formed.
+			copy(data[512:], "TWO")
+			replace(t, blobFile(dir, digestOf(t, layers[1])), data)
+			return dir
+		}, v1.Hash{}, "content has the digest"},
+		"a changed manifest": {func() string {
+			dir := layoutWith(t, good)
+			replace(t, blobFile(dir, digestOf(t, good)), []byte("{}"))
+			return dir
+		}, v1.Hash{}, "has the digest"},
+		"a changed configuration": {func() string {
+			dir := layoutWith(t, good)
+			m, err := good.Manifest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			replace(t, blobFile(dir, m.Config.Digest), []byte("{}"))
+			return dir
+		}, v1.Hash{}, "has the digest"},
+		"a large index": {func() string {
+			dir := layoutWith(t, good)
+			replace(t, filepath.Join(dir, "index.json"), bytes.Repeat([]byte(" "), maxDocument+1))
+			return dir
+		}, v1.Hash{}, "larger than"},
+		"a link out": {func() string {
+			dir := layoutWith(t, good)
+			blob := blobFile(dir, digestOf(t, good))
+			elsewhere := filepath.Join(t.TempDir(), "blob")
+			if err := os.Rename(blob, elsewhere); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(elsewhere, blob); err != nil {
+				t.Fatal(err)
+			}
+			return dir
+		}, v1.Hash{}, "escapes"},
+		"no layout": {t.TempDir, v1.Hash{}, "index.json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ref := "oci:" + c.make()
+			if c.at != (v1.Hash{}) {
+				ref += "@" + c.at.String()
+			}
+			tree, err := flatten(ref)
+			if c.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tree.Get("/a") == nil || tree.Get("/b") == nil {
+					t.Error("files are missing")
+				}
+			} else if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func replace(t testing.TB, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNestedIndex(t *testing.T) {
+	amd, arm := imageFor(t, "amd64", layerOf(t, "a", "one")), imageFor(t, "arm64", layerOf(t, "a", "two"))
+	index := mutate.AppendManifests(empty.Index,
+		mutate.IndexAddendum{Add: arm, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}},
+		mutate.IndexAddendum{Add: amd, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
+	dir := filepath.Join(t.TempDir(), "layout")
+	l, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.AppendIndex(index); err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []string{"oci:" + dir, "oci:" + dir + "@" + digestOf(t, amd).String()} {
+		if _, err := flatten(ref); err != nil {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
+}
+
+func TestArchiveRefuses(t *testing.T) {
+	for name, entries := range map[string][]tar.Header{
+		"a path outside": {{Name: "../index.json", Typeflag: tar.TypeReg}},
+		"a link":         {{Name: "index.json", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}},
+		"another file":   {{Name: "blobs/sha256/x", Typeflag: tar.TypeReg}},
+		"a file twice":   {{Name: "index.json", Typeflag: tar.TypeReg}, {Name: "./index.json", Typeflag: tar.TypeReg}},
+	} {
+		var buf bytes.Buffer
+		w := tar.NewWriter(&buf)
+		for _, h := range entries {
+			if err := w.WriteHeader(&h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tmp := t.TempDir()
+		t.Setenv("TMPDIR", tmp)
+		file := filepath.Join(t.TempDir(), "oci.tar")
+		replace(t, file, buf.Bytes())
+		if _, err := flatten("oci-archive:" + file); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+		if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+			t.Errorf("%s: left %v, %v", name, left, err)
+		}
+	}
+}
+
+// liar is a registry that answers some requests with other bytes.
+func liar(t *testing.T, lie func(w http.ResponseWriter, r *http.Request) bool) (host string) {
+	t.Helper()
+	honest := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if lie == nil || !lie(w, r) {
+			honest.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://")
+}
+
+func push(t *testing.T, ref string, img v1.Image) {
+	t.Helper()
+	r, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(r, img); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRegistry(t *testing.T) {
+	img := imageFor(t, "amd64", layerOf(t, "a", "one"), layerOf(t, "b", "two"))
+	host := liar(t, nil)
+	push(t, host+"/svc:1", img)
+	pinned := fmt.Sprintf("%s/svc@%s", host, digestOf(t, img))
+	if _, err := flatten(pinned); err != nil {
+		t.Error(err)
+	}
+	_, err := flatten(host + "/svc:1")
+	var unpinned *UnpinnedError
+	if !errors.As(err, &unpinned) || unpinned.Pinned != pinned {
+		t.Errorf("a tag gives %v, want the pinned reference %s", err, pinned)
+	}
+	if _, err := flatten(host + "/svc@sha256:" + strings.Repeat("0", 64)); err == nil {
+		t.Error("an image that is not there is opened")
+	}
+}
+
+func TestRegistryLies(t *testing.T) {
+	img := imageFor(t, "amd64", layerOf(t, "a", "one"))
+	other, err := imageFor(t, "amd64", layerOf(t, "a", "other")).RawManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, lie := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
+		"another manifest": func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.Contains(r.URL.Path, "/manifests/sha256:") {
+				return false
+			}
+			w.Header().Set("Content-Type", string(types.OCIManifestSchema1))
+			w.Write(other)
+			return true
+		},
+		"another layer":         blobLie(digestOf(t, layers[0])),
+		"another configuration": blobLie(m.Config.Digest),
+	} {
+		lying := false
+		host := liar(t, func(w http.ResponseWriter, r *http.Request) bool { return lying && lie(w, r) })
+		push(t, host+"/svc:1", img)
+		lying = true
+		if _, err := flatten(fmt.Sprintf("%s/svc@%s", host, digestOf(t, img))); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+func blobLie(h v1.Hash) func(w http.ResponseWriter, r *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/blobs/"+h.String()) {
+			return false
+		}
+		io.WriteString(w, "{}")
+		return true
+	}
+}
+
+func TestCancelledFlatten(t *testing.T) {
+	dir := layoutWith(t, imageFor(t, "amd64", layerOf(t, "a", "one")))
+	img, err := Open(context.Background(), "oci:"+dir, same)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := img.Flatten(ctx, nil, rootfs.DefaultLimits, func(_, _ int64) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("flatten after the end: %v", err)
+	}
+}

@@ -1,0 +1,241 @@
+package servicefile
+
+import (
+	"errors"
+	"math"
+	"net/netip"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/immure-dev/immure/harden/grant"
+	"github.com/immure-dev/immure/harden/order"
+)
+
+func (d *decoder) boundary(f *File) []field {
+	s := &f.Stated
+	return []field{
+		{"profile", false, func(n *node, p string) { set(&f.Profile)(d.text(n, p)) }},
+		{"listen", false, func(n *node, p string) { s.Network.Listen = grants(d, n, p, listenGrant) }},
+		{"connect", false, func(n *node, p string) { s.Network.Connect = grants(d, n, p, connectGrant) }},
+		{"files", false, func(n *node, p string) { d.mapping(n, p, d.files(f)) }},
+		{"mounts", false, func(n *node, p string) { s.Mounts = d.mounts(n, p) }},
+		{"exec", false, func(n *node, p string) { s.Exec = d.exec(n, p) }},
+		{"memory", false, func(n *node, p string) { s.Resources.MemoryMaxBytes = d.resource(n, p, bytesOf) }},
+		{"pids", false, func(n *node, p string) { s.Resources.PIDsMax = d.resource(n, p, countOf) }},
+		{"cpu", false, func(n *node, p string) { s.Resources.CPUMaxMillis = d.resource(n, p, millisOf) }},
+		{"capabilities", false, func(n *node, p string) { d.capabilities(n, p, f) }},
+		{"syscalls", false, func(n *node, p string) { d.syscalls(n, p, f) }},
+		{"dlopen", false, func(n *node, p string) {
+			for i, lib := range d.texts(n, p) {
+				if strings.Contains(lib, "/") && checkPath(lib) != nil {
+					d.add(n.items[i].at, "%s: %q is neither a library's name nor an absolute path", p, lib)
+				}
+				f.Dlopen = append(f.Dlopen, lib)
+			}
+		}},
+	}
+}
+
+// grants reads a list of texts that parse understands, or "any".
+func grants[E order.Element[E]](d *decoder, n *node, p string, parse func(string) (E, error)) order.Set[E] {
+	if n.kind == isText && n.text == order.Any {
+		return order.AnySet[E]()
+	}
+	out := []E{}
+	d.list(n, p, func(n *node, p string) {
+		s, ok := d.scalar(n, p)
+		if !ok {
+			return
+		}
+		e, err := parse(s)
+		if err != nil {
+			d.add(n.at, "%s: %v", p, err)
+			return
+		}
+		out = append(out, e)
+	})
+	return order.Of(out...)
+}
+
+// every is how all ports of a protocol are written.
+const every = "1-65535"
+
+func listenGrant(s string) (grant.Port, error) {
+	p := grant.Port(s)
+	if rest, ok := strings.CutPrefix(s, "*/"); ok {
+		p = grant.Port(every + "/" + rest)
+	}
+	return p, p.Check()
+}
+
+// connectGrant accepts a bare address for the block that it alone is in, and
+// "*" for every port.
+func connectGrant(s string) (grant.Endpoint, error) {
+	host, port, found := strings.Cut(s, "]:")
+	if found {
+		host = strings.TrimPrefix(host, "[")
+	} else if i := strings.LastIndexByte(s, ':'); i >= 0 {
+		host, port = s[:i], s[i+1:]
+	}
+	if rest, ok := strings.CutPrefix(port, "*/"); ok {
+		port = every + "/" + rest
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		host = netip.PrefixFrom(a, a.BitLen()).String()
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	e := grant.Endpoint(host + ":" + port)
+	if e.Check() != nil {
+		return e, grant.Endpoint(s).Check()
+	}
+	return e, nil
+}
+
+func (d *decoder) exec(n *node, p string) order.Set[grant.Command] {
+	if n.kind == isText && n.text == order.Any {
+		return order.AnySet[grant.Command]()
+	}
+	out := []grant.Command{}
+	d.list(n, p, func(n *node, p string) {
+		c := grant.Command{For: "exec"}
+		d.mapping(n, p, []field{
+			{"args", true, func(n *node, p string) {
+				args := d.texts(n, p)
+				if n.kind == isList && len(args) > 0 && len(args) == len(n.items) {
+					c.Args = grant.LiteralArgs(args...)
+					if checkPath(args[0]) != nil {
+						d.add(n.items[0].at, "%s[0] %q must be the program's absolute, clean path in the image", p, args[0])
+					}
+				} else if len(n.items) == 0 {
+					d.add(n.at, "%s is empty", p)
+				}
+			}},
+			{"for", false, func(n *node, p string) {
+				use, ok := d.choice(n, p, "probe", "hook", "exec")
+				if ok {
+					c.For = order.Exact(use)
+				}
+			}},
+		})
+		out = append(out, c)
+	})
+	return order.Of(out...)
+}
+
+var errUnits = errors.New("write a number of bytes, or one with Ki, Mi or Gi, as 64Mi")
+
+// resource reads a limit, or "any".
+func (d *decoder) resource(n *node, p string, parse func(string) (int64, error)) order.Limit {
+	s, ok := d.scalar(n, p)
+	if !ok {
+		return order.Unlimited()
+	}
+	if s == order.Any {
+		return order.Unlimited()
+	}
+	v, err := parse(s)
+	if err == nil && (v < 1 || v > order.MaxLimit) {
+		err = errors.New("must be above zero and below 2^53, or any")
+	}
+	if err != nil {
+		d.add(n.at, "%s: %q: %v", p, s, err)
+	}
+	return order.AtMost(v)
+}
+
+var units = map[string]int64{"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+
+func bytesOf(s string) (int64, error) {
+	digits := strings.TrimRight(s, "KMGi")
+	unit, ok := units[s[len(digits):]]
+	v, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil || strconv.FormatInt(v, 10) != digits || v < 0 || v > math.MaxInt64/unit {
+		return 0, errUnits
+	}
+	return v * unit, nil
+}
+
+func countOf(s string) (int64, error) {
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || strconv.FormatInt(v, 10) != s {
+		return 0, errors.New("write a whole number")
+	}
+	return v, nil
+}
+
+var processors = regexp.MustCompile(`^([0-9]{1,6})(?:\.([0-9]{1,3}))?$`)
+
+func millisOf(s string) (int64, error) {
+	m := processors.FindStringSubmatch(s)
+	if m == nil {
+		return 0, errors.New("write processors with at most three decimals, as 0.5")
+	}
+	v, err := strconv.ParseInt(m[1]+(m[2] + "000")[:3], 10, 64)
+	return v, err
+}
+
+var (
+	capabilityName = regexp.MustCompile(`^CAP_[A-Z_]{2,40}$`)
+	syscallName    = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,63}$`)
+)
+
+func (d *decoder) capabilities(n *node, p string, f *File) {
+	set := grants(d, n, p, func(s string) (grant.Name, error) {
+		if !capabilityName.MatchString(s) && s != "ALL" {
+			return "", errors.New(strconv.Quote(s) + " is no capability: write the kernel's name, as CAP_NET_BIND_SERVICE")
+		}
+		return grant.Name(s), nil
+	})
+	if set.Covers("ALL") {
+		set = order.AnySet[grant.Name]()
+	}
+	c := &f.Stated.Capabilities
+	c.Bounding, c.Effective, c.Permitted = set, set, set
+	// Only through the ambient set, which must be inheritable too, does a
+	// program of another user than root have them. Source: capabilities(7).
+	c.Ambient, c.Inheritable = set, set
+}
+
+func (d *decoder) syscalls(n *node, p string, f *File) {
+	names := grants(d, n, p, func(s string) (grant.Name, error) {
+		if !syscallName.MatchString(s) {
+			return "", errors.New(strconv.Quote(s) + " is no system call's name")
+		}
+		return grant.Name(s), nil
+	})
+	if names.IsAny() {
+		f.Syscalls = []string{order.Any}
+		return
+	}
+	for _, s := range names.Members() {
+		f.Syscalls = append(f.Syscalls, string(s))
+	}
+}
+
+// checkPath reports a path that is not absolute and clean or holds a wildcard.
+func checkPath(p string) error {
+	switch {
+	case !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsRune(p, 0):
+		return errors.New("is not absolute and clean")
+	case strings.ContainsAny(p, "*?"):
+		return errors.New("holds a wildcard: a path stands for all that lies beneath it")
+	}
+	return nil
+}
+
+// path reads an absolute, clean path without wildcards.
+func (d *decoder) path(n *node, p string) (string, bool) {
+	s, ok := d.text(n, p)
+	if !ok {
+		return "", false
+	}
+	if err := checkPath(s); err != nil {
+		d.add(n.at, "%s: path %q %v", p, s, err)
+		return "", false
+	}
+	return s, true
+}

@@ -1,0 +1,194 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/immure-dev/immure/builder/elf"
+	"github.com/immure-dev/immure/builder/keep"
+	"github.com/immure-dev/immure/builder/servicefile"
+	"github.com/immure-dev/immure/internal/rootfs"
+)
+
+// A source is where the files of an image come from.
+type source struct {
+	*keep.Overlay
+	// tree is the whole of it; nil for a single program, whose source is not
+	// the author's to take files from.
+	tree *rootfs.Tree
+	// whole says that every file of the tree must be kept for a reason.
+	whole bool
+	// program is why run.args[0] is kept.
+	program string
+	// owner names the package of a file, or is empty.
+	owner    func(p string) string
+	packages []Package
+	// pinned is the digest of the image that was read.
+	pinned string
+	close  []io.Closer
+}
+
+func (s *source) Close() error {
+	var all []error
+	for _, c := range s.close {
+		all = append(all, c.Close())
+	}
+	s.close = nil
+	return errors.Join(all...)
+}
+
+// gather opens the source that the service file names. The caller closes it,
+// also when there is an error.
+func gather(ctx context.Context, f *servicefile.File, o Options) (*source, error) {
+	s := &source{owner: func(string) string { return "" }, program: "the program: run.args"}
+	var err error
+	switch from := f.From; {
+	case from.Go != "":
+		err = s.fromGo(ctx, f, o)
+	case from.Binary != "":
+		err = s.fromBinary(f, o)
+	case from.Rootfs != "":
+		err = s.fromRootfs(f, o)
+	case from.Image != "":
+		err = s.fromImage(ctx, f, o)
+	case from.Debian != nil:
+		err = s.fromDebian(ctx, f, o)
+	default:
+		err = errors.New("the service file names no source")
+	}
+	if err == nil {
+		err = s.add(f, o)
+	}
+	return s, err
+}
+
+func (s *source) fromBinary(f *servicefile.File, o Options) error {
+	host, err := elf.FromHost("/")
+	if err != nil {
+		return err
+	}
+	s.close = append(s.close, host)
+	s.Overlay = keep.NewOverlay(host)
+	n, err := s.hostFile(o.host(f.From.Binary), f.Run.Args[0])
+	if err != nil {
+		return fmt.Errorf("%s: from.binary: %w", f.At("from.binary"), err)
+	}
+	n.Mode = 0o555
+	s.program = "the program: from.binary"
+	return s.Put(n)
+}
+
+func (s *source) fromRootfs(f *servicefile.File, o Options) error {
+	tree, err := rootfs.ReadDir(o.host(f.From.Rootfs), o.bounds())
+	if err != nil {
+		return fmt.Errorf("%s: from.rootfs: %w", f.At("from.rootfs"), err)
+	}
+	s.close = append(s.close, tree)
+	if os.Geteuid() != 0 {
+		// Files of an ordinary user stand for root's.
+		tree.Chown(0, 0)
+	}
+	s.tree, s.whole = tree, true
+	s.Overlay = keep.NewOverlay(elf.FromTree(tree))
+	return nil
+}
+
+// hostFile is a regular file of the host as a node at to, root's own and
+// readable to all. Its content is read when it is needed, once it is known to
+// be the same file still.
+func (s *source) hostFile(name, to string) (rootfs.Node, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return rootfs.Node{}, err
+	}
+	s.close = append(s.close, f)
+	fi, err := f.Stat()
+	if err != nil {
+		return rootfs.Node{}, err
+	}
+	if !fi.Mode().IsRegular() {
+		return rootfs.Node{}, fmt.Errorf("%s is not a regular file", name)
+	}
+	mode := uint32(0o444)
+	if fi.Mode()&0o111 != 0 {
+		mode = 0o555
+	}
+	return rootfs.Node{Path: to, Type: rootfs.Regular, Mode: mode, Size: fi.Size(), Content: opened{f, fi.Size()}}, nil
+}
+
+// opened is the content of a file that stays open.
+type opened struct {
+	file *os.File
+	size int64
+}
+
+// Open implements [rootfs.Content].
+func (o opened) Open() (io.ReadCloser, error) {
+	return section{io.NewSectionReader(o.file, 0, o.size)}, nil
+}
+
+type section struct{ *io.SectionReader }
+
+func (section) Close() error { return nil }
+
+// maxAdded bounds the files of one added directory.
+const maxAdded = 1 << 14
+
+// add lays the files over the source that the service file adds.
+func (s *source) add(f *servicefile.File, o Options) error {
+	for i, a := range f.Files.Add {
+		if err := s.addOne(o.host(a.From), a.To); err != nil {
+			return fmt.Errorf("%s: boundary.files.add: %w", f.At(fmt.Sprintf("boundary.files.add[%d]", i)), err)
+		}
+	}
+	return nil
+}
+
+func (s *source) addOne(from, to string) error {
+	fi, err := os.Lstat(from)
+	if err != nil {
+		return err
+	}
+	if !fi.IsDir() {
+		n, err := s.hostFile(from, to)
+		if err != nil {
+			return err
+		}
+		return s.Put(n)
+	}
+	count := 0
+	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if count++; count > maxAdded {
+			return fmt.Errorf("%s holds more than %d files", from, maxAdded)
+		}
+		rel, err := filepath.Rel(from, name)
+		if err != nil {
+			return err
+		}
+		at := path.Join(to, filepath.ToSlash(rel))
+		switch {
+		case d.IsDir():
+			return s.Put(rootfs.Node{Path: at, Type: rootfs.Directory, Mode: 0o755})
+		case d.Type()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(name)
+			if err != nil {
+				return err
+			}
+			return s.Put(rootfs.Node{Path: at, Type: rootfs.Symlink, Target: target})
+		}
+		n, err := s.hostFile(name, at)
+		if err != nil {
+			return err
+		}
+		return s.Put(n)
+	})
+}

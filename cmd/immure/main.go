@@ -1,0 +1,80 @@
+// Command immure builds minimal read-only service images with their boundary
+// baked in, signs them, and refuses to run what is not within its signed
+// boundary.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/immure-dev/immure/verify"
+	"github.com/immure-dev/immure/verify/runtime"
+)
+
+// The exit statuses of every command. After a service has started, run passes
+// on the service's own.
+const (
+	statusDone      = 0
+	statusRefused   = 1
+	statusUndecided = 2
+)
+
+func main() {
+	if runtime.Child() {
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	status := execute(ctx, os.Args[1:])
+	stop()
+	os.Exit(status)
+}
+
+func execute(ctx context.Context, args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	return report(root.ExecuteContext(ctx))
+}
+
+// An exitError ends the program with a status and says nothing more.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// report prints an error as one line for each reason, and gives its status.
+func report(err error) int {
+	var (
+		exit    exitError
+		refused *verify.RefusedError
+	)
+	switch {
+	case err == nil:
+		return statusDone
+	case errors.As(err, &exit):
+		return int(exit)
+	case errors.As(err, &refused):
+		for _, r := range refused.Refusals {
+			fmt.Fprintf(os.Stderr, "immure: refused: %s\n", oneLine(r.String()))
+		}
+		return statusRefused
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "immure: interrupted")
+		return statusUndecided
+	}
+	fmt.Fprintf(os.Stderr, "immure: %s\n", strings.TrimRight(err.Error(), "\n"))
+	return statusUndecided
+}
+
+// oneLine keeps what comes from outside from breaking a line or a terminal.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
