@@ -121,17 +121,25 @@ func (o Origin) check() error {
 	if o.Boundary != "service" && o.Boundary != "envelope" {
 		return fmt.Errorf("origin %q: boundary %q is neither \"service\" nor \"envelope\"", o.From, o.Boundary)
 	}
-	if err := cmp.Or(checkFacet(o.Facet), checkText("origin", o.From)); err != nil {
+	if err := checkText("origin", o.From); err != nil {
 		return err
 	}
-	if len(o.Grants) == 0 {
-		return fmt.Errorf("origin %q of %s names no grant", o.From, o.Facet)
+	if o.Facet == AnyFacet {
+		if len(o.Grants) > 0 {
+			return fmt.Errorf("origin %q of any facet names grants", o.From)
+		}
+	} else if err := checkFacet(o.Facet); err != nil {
+		return err
 	}
-	return checkList("grants", o.Grants, cmp.Compare, func(s string) error { return checkText("grant", s) })
+	return checkGrants(o.Grants)
+}
+
+func checkGrants(grants []string) error {
+	return checkList("grants", grants, cmp.Compare, func(s string) error { return checkText("grant", s) })
 }
 
 func (u Unenforced) check() error {
-	return cmp.Or(checkFacet(u.Facet), checkText("grant", u.Grant), checkText("by", u.By))
+	return cmp.Or(checkFacet(u.Facet), checkText("by", u.By), checkGrants(u.Grants))
 }
 
 func checkFacet(name string) error {

@@ -62,25 +62,34 @@ type State struct {
 	Boundary string `json:"boundary"`
 }
 
-// An Origin says where grants of one facet came from.
+// An Origin says where grants of one facet came from. [Predicate.Why] reads
+// them.
 type Origin struct {
 	// From is "stated", or one of "default", "observed", "profile" and "rule",
 	// a colon and which: "profile:go-static".
 	From string `json:"from"`
 	// Boundary is "service" or "envelope".
 	Boundary string `json:"boundary"`
-	Facet    string `json:"facet"`
-	// Grants are texts of the facet's grants, or its whole value.
+	// Facet is a facet's name, or [AnyFacet] for all that no other origin of
+	// the boundary names.
+	Facet string `json:"facet"`
+	// Grants are texts of the facet's grants. None stands for those that no
+	// other origin of the facet lists; AnyFacet has none.
 	Grants []string `json:"grants"`
 }
 
 // An Unenforced is something stated that nothing at hand enforces.
 type Unenforced struct {
 	Facet string `json:"facet"`
-	Grant string `json:"grant"`
+	// Grants are texts of the facet's grants; none stands for all of them, and
+	// for the limit that the facet is.
+	Grants []string `json:"grants"`
 	// By names what does not enforce it: "no proxy resolves host names".
 	By string `json:"by"`
 }
+
+// AnyFacet is the facet of an origin of whatever other origins do not name.
+const AnyFacet = "any"
 
 // DefaultState and AnyContext are of the one state that is always there.
 const (
@@ -88,8 +97,8 @@ const (
 	AnyContext   = "any"
 )
 
-// Complete returns p with its lists sorted, origins of one source merged, and
-// the default state added where it is missing. It leaves the rest to
+// Complete returns p with its lists sorted, origins of one source merged and
+// told as briefly as can be, and the default state added where it is missing. It leaves the rest to
 // [Predicate.Check].
 func (p Predicate) Complete() (Predicate, error) {
 	if !slices.ContainsFunc(p.States, func(s State) bool { return s.Name == DefaultState }) {
@@ -102,7 +111,10 @@ func (p Predicate) Complete() (Predicate, error) {
 	p.Waivers = sorted(p.Waivers, Waiver.compare)
 	p.States = sorted(p.States, State.compare)
 	p.Unenforced = sorted(p.Unenforced, Unenforced.compare)
-	p.Origins = merged(p.Origins)
+	for i := range p.Unenforced {
+		p.Unenforced[i].Grants = sorted(p.Unenforced[i].Grants, cmp.Compare)
+	}
+	p.Origins = p.briefly(merged(p.Origins))
 	return p, nil
 }
 
@@ -143,5 +155,5 @@ func (o Origin) compare(p Origin) int {
 }
 
 func (u Unenforced) compare(v Unenforced) int {
-	return cmp.Or(cmp.Compare(u.Facet, v.Facet), cmp.Compare(u.Grant, v.Grant), cmp.Compare(u.By, v.By))
+	return cmp.Or(cmp.Compare(u.Facet, v.Facet), cmp.Compare(u.By, v.By))
 }

@@ -185,7 +185,7 @@ func TestSealRefuses(t *testing.T) {
 		"more than fits into one seal": func(p *attest.Predicate) {
 			long := strings.Repeat("long ", 500)
 			for i := range 20 {
-				p.Unenforced = append(p.Unenforced, attest.Unenforced{Facet: "rootfs", Grant: fmt.Sprintf("%02d", i), By: long})
+				p.Unenforced = append(p.Unenforced, attest.Unenforced{Facet: "rootfs", Grants: []string{}, By: fmt.Sprintf("%02d ", i) + long})
 			}
 		},
 	} {

@@ -18,7 +18,6 @@ type found struct {
 	executable string            // the real path of the program
 	rights     []grant.PathRight // on what is kept
 	execStack  bool              // and the author has waived it
-	origins    map[string]string // of rights, where not stated
 }
 
 // defaultPath is PATH where the author states none: the value that engines set

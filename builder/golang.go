@@ -3,6 +3,7 @@ package builder
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -63,6 +64,9 @@ func compile(ctx context.Context, pkg, out string) error {
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("go build: %w: install Go from https://go.dev/dl", err)
 	}
 	if err != nil {
 		text := output.Bytes()

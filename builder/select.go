@@ -25,7 +25,6 @@ type selection struct {
 	file   *servicefile.File
 	source *source
 	rights []grant.PathRight
-	waived map[string]bool
 }
 
 func newSelection(f *servicefile.File, s *source) *selection {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"syscall"
 
 	"github.com/immure-dev/immure/builder/elf"
 	"github.com/immure-dev/immure/builder/keep"
@@ -103,7 +104,8 @@ func (s *source) fromRootfs(f *servicefile.File, o Options) error {
 // readable to all. Its content is read when it is needed, once it is known to
 // be the same file still.
 func (s *source) hostFile(name, to string) (rootfs.Node, error) {
-	f, err := os.Open(name)
+	// A named pipe would make an ordinary open wait.
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return rootfs.Node{}, err
 	}
@@ -119,8 +121,20 @@ func (s *source) hostFile(name, to string) (rootfs.Node, error) {
 	if fi.Mode()&0o111 != 0 {
 		mode = 0o555
 	}
-	return rootfs.Node{Path: to, Type: rootfs.Regular, Mode: mode, Size: fi.Size(), Content: opened{f, fi.Size()}}, nil
+	n := rootfs.Node{Path: to, Type: rootfs.Regular, Mode: mode, Size: fi.Size(), Content: opened{f, fi.Size()}}
+	if n.Size > smallBytes {
+		return n, nil
+	}
+	// Many small files would be many open ones.
+	s.close = s.close[:len(s.close)-1]
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, smallBytes+1))
+	n.Size, n.Content = int64(len(data)), rootfs.Bytes(data)
+	return n, err
 }
+
+// smallBytes is the most that is kept of one file in memory.
+const smallBytes = 64 << 10
 
 // opened is the content of a file that stays open.
 type opened struct {

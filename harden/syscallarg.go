@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // A SyscallArg is a condition on one 64-bit argument of a system call.
@@ -11,53 +12,82 @@ import (
 // Source: runtime-spec config-linux.md, seccomp, args; seccomp_rule_add(3).
 type SyscallArg struct {
 	// Index is of the argument, 0 to 5.
-	Index uint `json:"index"`
+	Index uint
 	// Op is "eq", "ne", "lt", "le", "ge", "gt" or "maskedEq", unsigned.
-	Op string `json:"op"`
-	// Value to compare with, in decimal; for maskedEq the mask.
-	Value string `json:"value"`
-	// Masked is what the argument and the mask must give; "0" otherwise.
-	Masked string `json:"masked"`
+	Op string
+	// Value to compare with; for maskedEq the mask.
+	Value uint64
+	// Masked is what the argument and the mask must give; 0 for other ops.
+	Masked uint64
 }
 
-var argOps = []string{"eq", "ge", "gt", "le", "lt", "maskedEq", "ne"}
+// maskedOp compares what a mask leaves of the argument.
+const maskedOp = "maskedEq"
+
+var argOps = []string{"eq", "ge", "gt", "le", "lt", maskedOp, "ne"}
 
 // NewSyscallArg is the condition that argument index compares with value.
 func NewSyscallArg(index uint, op string, value uint64) SyscallArg {
-	return SyscallArg{Index: index, Op: op, Value: strconv.FormatUint(value, 10), Masked: "0"}
+	return SyscallArg{Index: index, Op: op, Value: value}
 }
 
 // MaskedArg is the condition that argument index and mask is want.
 func MaskedArg(index uint, mask, want uint64) SyscallArg {
-	a := NewSyscallArg(index, "maskedEq", mask)
-	a.Masked = strconv.FormatUint(want, 10)
-	return a
-}
-
-// Values returns the numbers of Value and Masked; both zero if malformed.
-func (a SyscallArg) Values() (value, masked uint64) {
-	v, err1 := strconv.ParseUint(a.Value, 10, 64)
-	m, err2 := strconv.ParseUint(a.Masked, 10, 64)
-	if err1 != nil || err2 != nil {
-		return 0, 0
-	}
-	return v, m
+	return SyscallArg{Index: index, Op: maskedOp, Value: mask, Masked: want}
 }
 
 // Check reports a malformed condition.
 func (a SyscallArg) Check() error {
-	v, m := a.Values()
-	if a.Index > 5 || !slices.Contains(argOps, a.Op) ||
-		strconv.FormatUint(v, 10) != a.Value || strconv.FormatUint(m, 10) != a.Masked ||
-		(a.Op != "maskedEq" && m != 0) {
-		return fmt.Errorf("condition %v is malformed", a)
+	if a.Index > 5 || !slices.Contains(argOps, a.Op) || (a.Op != maskedOp && a.Masked != 0) {
+		return fmt.Errorf("condition %q is malformed", a.text())
 	}
 	return nil
 }
 
+// text is the form in JSON: "0 eq 2", "0 maskedEq 15 1". One condition has one
+// text.
+func (a SyscallArg) text() string {
+	if a.Op == maskedOp {
+		return fmt.Sprintf("%d %s %d %d", a.Index, a.Op, a.Value, a.Masked)
+	}
+	return fmt.Sprintf("%d %s %d", a.Index, a.Op, a.Value)
+}
+
+// MarshalText writes the condition in one line.
+func (a SyscallArg) MarshalText() ([]byte, error) { return []byte(a.text()), a.Check() }
+
+// UnmarshalText reads what MarshalText writes.
+func (a *SyscallArg) UnmarshalText(text []byte) error {
+	fields := strings.Split(string(text), " ")
+	want := 3
+	if len(fields) > 1 && fields[1] == maskedOp {
+		want = 4
+	}
+	if len(fields) != want {
+		return fmt.Errorf("condition %q: write INDEX OPERATOR VALUE, as 0 eq 2", text)
+	}
+	numbers := make([]uint64, 0, len(fields)-1)
+	for _, f := range append(fields[:1:1], fields[2:]...) {
+		n, err := strconv.ParseUint(f, 10, 64)
+		if err != nil {
+			return fmt.Errorf("condition %q: %q is no number of 64 bits", text, f)
+		}
+		numbers = append(numbers, n)
+	}
+	b := SyscallArg{Index: uint(min(numbers[0], 6)), Op: fields[1], Value: numbers[1]}
+	if want == 4 {
+		b.Masked = numbers[2]
+	}
+	if b.text() != string(text) {
+		return fmt.Errorf("condition %q is not in its one form %q", text, b.text())
+	}
+	*a = b
+	return a.Check()
+}
+
 // holds reports whether the argument x meets the condition.
 func (a SyscallArg) holds(x uint64) bool {
-	v, m := a.Values()
+	v, m := a.Value, a.Masked
 	switch a.Op {
 	case "eq":
 		return x == v
@@ -71,7 +101,7 @@ func (a SyscallArg) holds(x uint64) bool {
 		return x >= v
 	case "gt":
 		return x > v
-	case "maskedEq":
+	case maskedOp:
 		return x&v == m
 	}
 	return false
@@ -80,7 +110,7 @@ func (a SyscallArg) holds(x uint64) bool {
 // span returns the smallest interval that holds every x that meets a; ok is
 // false when none does.
 func (a SyscallArg) span() (lo, hi uint64, ok bool) {
-	v, m := a.Values()
+	v, m := a.Value, a.Masked
 	const top = ^uint64(0)
 	switch a.Op {
 	case "eq":
@@ -93,7 +123,7 @@ func (a SyscallArg) span() (lo, hi uint64, ok bool) {
 		return v, top, true
 	case "gt":
 		return v + 1, top, v < top
-	case "maskedEq":
+	case maskedOp:
 		return m, m | ^v, m&^v == 0
 	}
 	return 0, top, true // ne
@@ -109,16 +139,16 @@ func (a SyscallArg) implies(b SyscallArg) bool {
 	if a == b || !ok {
 		return true
 	}
-	v, m := b.Values()
+	v, m := b.Value, b.Masked
 	switch b.Op {
 	case "ne":
 		return !a.holds(v)
-	case "maskedEq":
+	case maskedOp:
 		if lo == hi {
 			return b.holds(lo)
 		}
-		mask, want := a.Values()
-		return a.Op == "maskedEq" && v&^mask == 0 && want&v == m
+		mask, want := a.Value, a.Masked
+		return a.Op == maskedOp && v&^mask == 0 && want&v == m
 	}
 	from, to, ok := b.span()
 	return ok && from <= lo && hi <= to
@@ -140,9 +170,7 @@ func (a SyscallArg) apart(b SyscallArg) bool {
 	if blo == bhi {
 		return !a.holds(blo)
 	}
-	maskA, wantA := a.Values()
-	maskB, wantB := b.Values()
-	return a.Op == "maskedEq" && b.Op == "maskedEq" && (wantA^wantB)&maskA&maskB != 0
+	return a.Op == maskedOp && b.Op == maskedOp && (a.Masked^b.Masked)&a.Value&b.Value != 0
 }
 
 // A condition is a conjunction; the empty one always holds.

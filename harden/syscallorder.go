@@ -121,12 +121,11 @@ func describe(name string, o outcome) string {
 
 // String shows the condition as a C programmer would: "arg0 == 38".
 func (a SyscallArg) String() string {
-	v, m := a.Values()
 	signs := map[string]string{"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "ge": ">=", "gt": ">"}
 	if sign, ok := signs[a.Op]; ok {
-		return fmt.Sprintf("arg%d %s %d", a.Index, sign, v)
+		return fmt.Sprintf("arg%d %s %d", a.Index, sign, a.Value)
 	}
-	return fmt.Sprintf("arg%d & 0x%x == 0x%x", a.Index, v, m)
+	return fmt.Sprintf("arg%d & 0x%x == 0x%x", a.Index, a.Value, a.Masked)
 }
 
 // errMixed reports two policies whose meet the rules alone cannot express.

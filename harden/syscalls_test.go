@@ -11,7 +11,7 @@ import (
 )
 
 func holds(a harden.SyscallArg, x uint64) bool {
-	v, m := a.Values()
+	v, m := a.Value, a.Masked
 	return map[string]bool{
 		"eq": x == v, "ne": x != v, "lt": x < v, "le": x <= v, "ge": x >= v, "gt": x > v, "maskedEq": x&v == m,
 	}[a.Op]

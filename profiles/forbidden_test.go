@@ -155,7 +155,7 @@ func matches(conditions []harden.SyscallArg, args []uint64) bool {
 		if int(c.Index) < len(args) {
 			x = args[c.Index]
 		}
-		v, m := c.Values()
+		v, m := c.Value, c.Masked
 		switch {
 		case c.Op == "eq" && x != v, c.Op == "maskedEq" && x&v != m:
 			return false

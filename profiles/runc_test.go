@@ -1,6 +1,10 @@
 package profiles
 
 import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,17 +26,26 @@ func runUnderRunc(t *testing.T, profile, rootfs string, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service := p.Boundary
-	service.User.UID, service.User.GID = order.Only(65532), order.Only(65532)
-	service.Process.Args, service.Process.Executable = grant.LiteralArgs(args...), order.Exact(args[0])
-	strict, err := Strict(service)
+	strict, err := Strict(asUser(p.Boundary, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return run(t, strict, rootfs)
+	out, status := run(t, strict, rootfs)
+	if status != 0 {
+		t.Fatalf("%s ended with status %d: %s", args[0], status, out)
+	}
+	return out
 }
 
-func run(t *testing.T, b harden.Boundary, rootfs string) string {
+func asUser(b harden.Boundary, args ...string) harden.Boundary {
+	b.User.UID, b.User.GID = order.Only(65532), order.Only(65532)
+	b.Process.Args, b.Process.Executable = grant.LiteralArgs(args...), order.Exact(args[0])
+	return b
+}
+
+// run runs a boundary and returns what was written and the exit status, which
+// is runc's own where it did not start the program.
+func run(t *testing.T, b harden.Boundary, rootfs string) (out string, status int) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Fatal("this test starts a container: run it as root")
@@ -42,8 +55,8 @@ func run(t *testing.T, b harden.Boundary, rootfs string) string {
 			t.Fatal(err)
 		}
 	}
-	bundle := t.TempDir()
-	id := fmt.Sprintf("profiles-%d-%s", os.Getpid(), strings.ToLower(filepath.Base(bundle)))
+	bundle, state := t.TempDir(), t.TempDir()
+	id := fmt.Sprintf("profiles-%d-%s", os.Getpid(), filepath.Base(bundle))
 	config, err := oci.RenderJSON(b, oci.Input{ID: id, Rootfs: rootfs})
 	if err != nil {
 		t.Fatal(err)
@@ -51,17 +64,69 @@ func run(t *testing.T, b harden.Boundary, rootfs string) string {
 	if err := os.WriteFile(filepath.Join(bundle, "config.json"), config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	state := t.TempDir()
 	t.Cleanup(func() { _ = exec.Command("runc", "--root", state, "delete", "--force", id).Run() })
-	out, err := exec.CommandContext(t.Context(), "runc", "--root", state, "run", "--bundle", bundle, id).CombinedOutput()
-	if err != nil {
-		t.Fatalf("runc run: %v: %s", err, out)
+	text, err := exec.CommandContext(t.Context(), "runc", "--root", state, "run", "--bundle", bundle, id).CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("runc run: %v", err)
 	}
-	return string(out)
+	if exit != nil {
+		status = exit.ExitCode()
+	}
+	return string(text), status
 }
 
-// shared directories of t.TempDir are closed to other users; a container's user
-// must get through.
+// exit42 is a program for x86_64 that ends at once with status 42: an ELF
+// header, one segment, and mov edi, 42; mov eax, 60; syscall.
+func exit42() []byte {
+	code := []byte{0xbf, 42, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05}
+	const base, headers = 0x400000, 64 + 56
+	var b bytes.Buffer
+	head := elf.Header64{
+		Type: uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: 1, Entry: base + headers, Phoff: 64,
+		Ehsize: 64, Phentsize: 56, Phnum: 1,
+	}
+	copy(head.Ident[:], "\x7fELF\x02\x01\x01")
+	size := uint64(headers + len(code))
+	segment := elf.Prog64{
+		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_X), Vaddr: base, Paddr: base, Filesz: size, Memsz: size, Align: 4096,
+	}
+	for _, part := range []any{head, segment, code} {
+		_ = binary.Write(&b, binary.LittleEndian, part)
+	}
+	return b.Bytes()
+}
+
+// The floor alone starts a service that needs nothing but to end, and what was
+// measured as necessary is: without it runc does not get that far.
+func TestFloorOfRunc(t *testing.T) {
+	rules, _, err := Floor("runc", "1.1.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rootfs := newRootfs(t)
+	if err := os.WriteFile(filepath.Join(rootfs, "end"), exit42(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	start := func(rules []harden.SyscallRule) (string, int) {
+		strict, err := Strict(asUser(Base("job"), "/end"), rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run(t, strict, rootfs)
+	}
+	if out, status := start(rules); status != 42 {
+		t.Errorf("with the floor: status %d: %s", status, out)
+	}
+	for _, call := range []string{"execve", "fstatfs", "getdents64", "openat"} {
+		if out, status := start(without(rules, []string{call})); status == 42 {
+			t.Errorf("without %s the service starts as well: %s", call, out)
+		}
+	}
+}
+
+// newRootfs makes a directory that a container's user gets through to, which
+// t.TempDir is not.
 func newRootfs(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "profiles-rootfs-")

@@ -17,12 +17,19 @@ type field struct {
 type decoder struct {
 	problems
 	at map[string]Position // of keys, by path
+
+	known map[string][]string // keys of the mappings that were read, for a test
 }
 
 // mapping reads n, a mapping with the given keys and no others, once each.
 func (d *decoder) mapping(n *node, path string, fields []field) {
 	if !d.is(n, path, isMapping) {
 		return
+	}
+	if d.known != nil {
+		for _, f := range fields {
+			d.known[path] = append(d.known[path], f.name)
+		}
 	}
 	seen := make(map[string]Position)
 	meant := make(map[string]bool) // by keys that are misspelt

@@ -246,3 +246,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestExamples reads the service files that people start from.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../../examples/*/immure.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found %v: %v", files, err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := Parse(name, data)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if err := f.CheckWaivers(time.Now()); err != nil {
+			t.Error(err)
+		}
+	}
+}

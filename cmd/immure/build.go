@@ -170,7 +170,7 @@ func predicateOf(r *builder.Result) (attest.Predicate, error) {
 		p.Origins = append(p.Origins, attest.Origin(o))
 	}
 	for _, u := range r.Unenforced {
-		p.Unenforced = append(p.Unenforced, attest.Unenforced(u))
+		p.Unenforced = append(p.Unenforced, attest.Unenforced{Facet: u.Facet, Grants: []string{}, By: u.By})
 	}
 	p, err := p.Complete()
 	if err != nil {

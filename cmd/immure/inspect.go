@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -153,11 +154,17 @@ func (v *view) printWhy(w io.Writer, grant string) error {
 		return fmt.Errorf("the image bears no statement that says where grants came from")
 	}
 	found := false
-	for _, o := range v.Signed.Origins {
-		for _, g := range o.Grants {
-			if g == grant || strings.HasSuffix(g, " "+grant) || strings.HasPrefix(g, grant+" ") {
-				found = true
-				fmt.Fprintf(w, "%s %s: %s from %s\n", o.Boundary, o.Facet, oneLine(g), o.From)
+	for _, one := range []struct {
+		name string
+		harden.Boundary
+	}{{"service", v.Signed.Service}, {"envelope", v.Signed.Envelope}} {
+		for _, facet := range harden.Facets() {
+			for _, g := range one.Grants(facet) {
+				if g == grant || strings.HasSuffix(g, " "+grant) || strings.HasPrefix(g, grant+" ") {
+					found = true
+					from := cmp.Or(v.Signed.Why(one.name, facet, g), "nobody says where")
+					fmt.Fprintf(w, "%s %s: %s from %s\n", one.name, facet, oneLine(g), from)
+				}
 			}
 		}
 	}

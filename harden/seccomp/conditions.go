@@ -10,7 +10,7 @@ import (
 
 // holds reports whether the argument x meets a.
 func holds(a harden.SyscallArg, x uint64) bool {
-	v, m := a.Values()
+	v, m := a.Value, a.Masked
 	switch a.Op {
 	case "eq":
 		return x == v
@@ -45,7 +45,7 @@ func oneEach(args []harden.SyscallArg) (out []specs.LinuxSeccompArg, never bool,
 		}
 	}
 	for _, a := range single {
-		v, m := a.Values()
+		v, m := a.Value, a.Masked
 		out = append(out, specs.LinuxSeccompArg{Index: a.Index, Value: v, ValueTwo: m, Op: operators[a.Op]})
 	}
 	return out, false, nil
@@ -53,8 +53,8 @@ func oneEach(args []harden.SyscallArg) (out []specs.LinuxSeccompArg, never bool,
 
 // both returns the one condition that says what two on one argument say.
 func both(a, b harden.SyscallArg) (_ harden.SyscallArg, never bool, err error) {
-	av, am := a.Values()
-	bv, bm := b.Values()
+	av, am := a.Value, a.Masked
+	bv, bm := b.Value, b.Masked
 	switch {
 	case a == b:
 		return a, false, nil

@@ -76,19 +76,16 @@ func (l *Listeners) Reflect(netns, pidfd *os.File) (*Reflector, error) {
 	}
 	r := &Reflector{life: lifeW, status: statusR, done: make(chan struct{})}
 	started := make(chan error, 1)
-	go func() {
+	onOwnThread(func() {
 		defer close(r.done)
-		// What this thread gives up never comes back, and the reflector dies with
-		// the thread that forked it (PR_SET_PDEATHSIG, prctl(2)). So the goroutine
-		// keeps the thread, waits here, and ends without unlocking: the Go runtime
-		// then ends the thread too.
-		runtime.LockOSThread()
+		// The reflector dies with the thread that forked it (PR_SET_PDEATHSIG,
+		// prctl(2)), so this one waits here.
 		err := startIn(netns, cmd)
 		started <- err
 		if err == nil {
 			_ = cmd.Wait() // that it ended is all there is to know
 		}
-	}()
+	})
 	if err := <-started; err != nil {
 		lifeW.Close()
 		statusR.Close()
@@ -96,6 +93,27 @@ func (l *Listeners) Reflect(netns, pidfd *os.File) (*Reflector, error) {
 		return nil, fmt.Errorf("start reflector: %w", err)
 	}
 	return r, nil
+}
+
+// onOwnThread runs f on a thread that ends with it, for what f gives up never
+// comes back. It is never the main thread: the Go runtime cannot end that one,
+// and /proc/self would go on showing it.
+func onOwnThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return // locked: the runtime ends the thread
+		}
+		elsewhere := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(elsewhere)
+			f()
+		}()
+		<-elsewhere
+		runtime.UnlockOSThread()
+	}()
 }
 
 // startIn confines the calling thread and starts the command on it.

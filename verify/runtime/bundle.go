@@ -109,7 +109,7 @@ func acquire(state, id string) (*os.File, error) {
 		case made == nil:
 			return lock, nil
 		}
-		err = clean(state, id)
+		err = clean(state, id, false)
 		lock.Close()
 		if err != nil {
 			return nil, err

@@ -100,7 +100,7 @@ func keep(state, id, parentPID string) error {
 			return fmt.Errorf("keep container %q: %w", id, err)
 		}
 	}
-	return clean(state, id)
+	return clean(state, id, false)
 }
 
 // sealDescriptors keeps descriptors that this process inherited from going on

@@ -131,6 +131,21 @@ func TestARunKilledDuringCreateLeavesNothing(t *testing.T) {
 	wantNothingLeft(t, o)
 }
 
+// Two interrupts while the runtime makes the container: it is made all the same.
+func TestARunInterruptedDuringCreateLeavesNothing(t *testing.T) {
+	o := sandbox(t, "interrupted-create", "wait")
+	o.Runtime = slowRuntime(t, "create")
+	h := startHelper(t, o, false)
+	h.until(t, "stopped")
+	h.cmd.Process.Signal(unix.SIGINT)
+	h.cmd.Process.Signal(unix.SIGINT)
+	h.cmd.Wait()
+	if status := h.cmd.ProcessState.ExitCode(); status != 98 {
+		t.Errorf("got status %d, want the helper's 98 for an error", status)
+	}
+	wantNothingLeft(t, o)
+}
+
 // keeperOf finds the keeper of a container by its arguments.
 func keeperOf(t *testing.T, o Options) int {
 	t.Helper()

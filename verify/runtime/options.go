@@ -81,8 +81,10 @@ type request struct {
 	Root struct {
 		Path string `json:"path"`
 	} `json:"root"`
+	Hooks json.RawMessage `json:"hooks"`
 	Linux struct {
-		CgroupsPath string `json:"cgroupsPath"`
+		CgroupsPath string          `json:"cgroupsPath"`
+		IntelRdt    json.RawMessage `json:"intelRdt"`
 		Namespaces  []struct {
 			Type string `json:"type"`
 			Path string `json:"path"`
@@ -105,6 +107,10 @@ func parseRequest(config []byte, id string) (request, error) {
 	return r, nil
 }
 
+// plain reports whether ending the container takes no more than its processes,
+// its cgroup and its state.
+func (r request) plain() bool { return len(r.Hooks) == 0 && len(r.Linux.IntelRdt) == 0 }
+
 // ownNamespace reports whether the configuration asks for a new namespace of
 // the kind.
 func (r request) ownNamespace(kind string) bool {
@@ -120,6 +126,9 @@ var errNotRoot = errors.New("run container: not root; start again with sudo")
 
 // validate checks everything that can be checked without changing anything.
 func (o *Options) validate() (request, error) {
+	if os.Geteuid() != 0 {
+		return request{}, errNotRoot
+	}
 	if !idPattern.MatchString(o.ID) {
 		return request{}, fmt.Errorf("name container %q: want a letter or digit, then up to 62 letters, digits, '_', '.' or '-'", o.ID)
 	}
@@ -141,9 +150,6 @@ func (o *Options) validate() (request, error) {
 	}
 	if len(o.Publish) > 0 && !req.ownNamespace("network") {
 		return req, errors.New("publish ports: config.json gives the service no network namespace of its own")
-	}
-	if os.Geteuid() != 0 {
-		return req, errNotRoot
 	}
 	return req, nil
 }

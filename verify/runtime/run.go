@@ -107,7 +107,7 @@ func (c *container) run(ctx context.Context, signals *relay, lock *os.File, cgro
 	if err != nil {
 		status = noStatus
 	}
-	return status, errors.Join(err, clean(c.StateDir, c.ID))
+	return status, errors.Join(err, clean(c.StateDir, c.ID, c.exited != nil))
 }
 
 // live takes a container from its creation to its end.

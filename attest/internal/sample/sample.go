@@ -64,7 +64,7 @@ func Predicate(epoch int64) attest.Predicate {
 			{From: "stated", Boundary: "service", Facet: "network.listen", Grants: []string{"8080/tcp"}},
 			{From: "profile:go-static", Boundary: "service", Facet: "syscalls", Grants: []string{"write", "exit", "read"}},
 		},
-		Unenforced: []attest.Unenforced{{Facet: "network.listen", Grant: "8080/tcp", By: "no packet filter in front of the service"}},
+		Unenforced: []attest.Unenforced{{Facet: "network.listen", Grants: []string{"8080/tcp"}, By: "no packet filter in front of the service"}},
 	}.Complete()
 	if err != nil {
 		panic(err) // the sample is wrong
