@@ -22,8 +22,8 @@ func Manifest(data []byte) Digests {
 // were found beside it. Bundles that no trusted key signed are passed over, and
 // so are statements of other predicate types; a boundary statement that a
 // trusted key signed and that cannot be understood refuses. See [Select].
-func Verify(bundles [][]byte, trusted []keys.PublicKey, manifest Digests) (Statement, error) {
-	if len(trusted) == 0 {
+func (o *Opener) Verify(bundles [][]byte, manifest Digests) (Statement, error) {
+	if len(o.trusted) == 0 {
 		return Statement{}, errors.New("no trusted key was named")
 	}
 	var statements []Statement
@@ -34,7 +34,7 @@ func Verify(bundles [][]byte, trusted []keys.PublicKey, manifest Digests) (State
 			missing.Untrusted++
 			continue
 		}
-		s, err := open("statement", b, trusted)
+		s, err := o.open("statement", b)
 		var untrusted *UntrustedError
 		var other *TypeError
 		switch {
@@ -54,6 +54,11 @@ func Verify(bundles [][]byte, trusted []keys.PublicKey, manifest Digests) (State
 		none.Untrusted, none.OtherType = missing.Untrusted, missing.OtherType
 	}
 	return s, err
+}
+
+// Verify is [Opener.Verify] for one image.
+func Verify(bundles [][]byte, trusted []keys.PublicKey, manifest Digests) (Statement, error) {
+	return NewOpener(trusted).Verify(bundles, manifest)
 }
 
 // Select returns, of statements signed by trusted keys, the one that counts for

@@ -18,61 +18,61 @@ const MaxEpoch = 1<<53 - 1
 // written. Lists are sorted and without repetition; [Predicate.Complete] makes
 // them so.
 type Predicate struct {
-	// Name is the service's: a DNS label (RFC 1123, section 2.1).
-	Name string `json:"name"`
+	// Envelope is the widest request from which Service is reached.
+	Envelope harden.Boundary `json:"envelope"`
 	// Epoch is from 1 to [MaxEpoch]. Of two statements for one subject the one
 	// of the higher epoch counts.
 	Epoch int64 `json:"epoch"`
-	// Kind is "server" or "job".
-	Kind string `json:"kind"`
-	// Service must hold once the service runs, and is within Envelope.
-	Service harden.Boundary `json:"service"`
-	// Envelope is the widest request from which Service is reached.
-	Envelope harden.Boundary `json:"envelope"`
-	// Launcher says that the image's first process builds walls of its own.
-	Launcher bool `json:"launcher"`
 	// Immutability is "fixed" (scratch as stated) or "strict" (no scratch).
 	Immutability string `json:"immutability"`
-	// Waivers are grants that need a reason.
-	Waivers []Waiver `json:"waivers"`
+	// Kind is "server" or "job".
+	Kind string `json:"kind"`
+	// Launcher says that the image's first process builds walls of its own.
+	Launcher bool `json:"launcher"`
+	// Name is the service's: a DNS label (RFC 1123, section 2.1).
+	Name string `json:"name"`
+	// Origins say where each grant came from.
+	Origins []Origin `json:"origins"`
+	// Service must hold once the service runs, and is within Envelope.
+	Service harden.Boundary `json:"service"`
 	// States are the boundaries that a service may be moved between. "default"
 	// is always one, and its boundary is Service.
 	States []State `json:"states"`
-	// Origins say where each grant came from.
-	Origins []Origin `json:"origins"`
 	// Unenforced are grants and limits that are stated and held by no mechanism.
 	Unenforced []Unenforced `json:"unenforced"`
+	// Waivers are grants that need a reason.
+	Waivers []Waiver `json:"waivers"`
 }
 
 // A Waiver is a reason to grant what is otherwise refused, with an end.
 type Waiver struct {
-	Facet  string `json:"facet"`
-	Grant  string `json:"grant"`
-	Reason string `json:"reason"`
 	// Expires is a time in UTC, "2006-01-02T15:04:05Z" (RFC 3339).
 	Expires string `json:"expires"`
+	Facet   string `json:"facet"`
+	Grant   string `json:"grant"`
+	Reason  string `json:"reason"`
 }
 
 // A State is a boundary for a context.
 type State struct {
-	Name string `json:"name"`
-	// Context is when the state may be entered; "any" for the default.
-	Context string `json:"context"`
 	// Boundary is the digest of the boundary's canonical form, "sha256:…".
 	Boundary string `json:"boundary"`
+	// Context is when the state may be entered; "any" for the default.
+	Context string `json:"context"`
+	Name    string `json:"name"`
 }
 
 // An Origin says where grants of one facet came from. [Predicate.Why] reads
 // them.
 type Origin struct {
-	// From is "stated", or one of "default", "observed", "profile" and "rule",
-	// a colon and which: "profile:go-static".
-	From string `json:"from"`
 	// Boundary is "service" or "envelope".
 	Boundary string `json:"boundary"`
 	// Facet is a facet's name, or [AnyFacet] for all that no other origin of
 	// the boundary names.
 	Facet string `json:"facet"`
+	// From is "stated", or one of "default", "observed", "profile" and "rule",
+	// a colon and which: "profile:go-static".
+	From string `json:"from"`
 	// Grants are texts of the facet's grants. None stands for those that no
 	// other origin of the facet lists; AnyFacet has none.
 	Grants []string `json:"grants"`
@@ -80,12 +80,12 @@ type Origin struct {
 
 // An Unenforced is something stated that nothing at hand enforces.
 type Unenforced struct {
+	// By names what does not enforce it: "no proxy resolves host names".
+	By    string `json:"by"`
 	Facet string `json:"facet"`
 	// Grants are texts of the facet's grants; none stands for all of them, and
 	// for the limit that the facet is.
 	Grants []string `json:"grants"`
-	// By names what does not enforce it: "no proxy resolves host names".
-	By string `json:"by"`
 }
 
 // AnyFacet is the facet of an origin of whatever other origins do not name.

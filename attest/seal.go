@@ -1,7 +1,6 @@
 package attest
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/immure-dev/immure/attest/bundle"
@@ -47,44 +46,4 @@ func sign(p Predicate, digests Digests, signer keys.PrivateKey) ([]byte, error) 
 		return nil, err
 	}
 	return bundle.Bundle{Envelope: envelope, Hint: signer.Public().Hint()}.Encode()
-}
-
-// OpenSeal returns what a seal says and the tree digest that it is about. It
-// fails with an [UntrustedError] when no trusted key signed it, a [VersionError]
-// when it needs a newer program, a [TypeError] when it is about something else,
-// and a [DecodeError] when it is no seal.
-func OpenSeal(data []byte, trusted []keys.PublicKey) (p Predicate, treeDigest string, err error) {
-	b, err := bundle.Decode(data)
-	if err != nil {
-		return p, "", &DecodeError{What: "seal", Err: err}
-	}
-	s, err := open("seal", b, trusted)
-	if err != nil {
-		return p, "", err
-	}
-	treeDigest = s.Subject[0].Digest[TreeDigest]
-	if len(s.Subject) != 1 || len(s.Subject[0].Digest) != 1 || s.Subject[0].Name != "" || treeDigest == "" {
-		return p, "", &DecodeError{What: "seal", Err: errors.New("its subject is not one tree digest")}
-	}
-	return s.Predicate, treeDigest, nil
-}
-
-// Open returns the statement of a bundle beside an image. Its errors are those
-// of [OpenSeal].
-func Open(data []byte, trusted []keys.PublicKey) (Statement, error) {
-	b, err := bundle.DecodeEvidence(data)
-	if err != nil {
-		return Statement{}, &DecodeError{What: "bundle", Err: err}
-	}
-	return open("statement", b, trusted)
-}
-
-func open(what string, b bundle.Bundle, trusted []keys.PublicKey) (Statement, error) {
-	if len(trusted) == 0 {
-		return Statement{}, errors.New("no trusted key was named")
-	}
-	if len(b.Envelope.Verify(trusted)) == 0 {
-		return Statement{}, &UntrustedError{What: what, Hint: b.Hint, Trusted: trusted}
-	}
-	return decodeStatement(b.Envelope.Payload)
 }

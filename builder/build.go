@@ -10,6 +10,7 @@ import (
 	"github.com/immure-dev/immure/builder/bake"
 	"github.com/immure-dev/immure/builder/servicefile"
 	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/profiles"
 )
 
@@ -69,7 +70,7 @@ func build(ctx context.Context, f *servicefile.File, o Options, s *source) (*Res
 		created: o.created(), source: s,
 	}
 	r.Origins = append(c.origins.list("service", c.b), envelopeOrigins(f, env)...)
-	r.Waivers = waivers(f, r.Pair)
+	r.Waivers = waivers(f, r.Pair, sel.used)
 	r.Unminimised.Files, r.Unminimised.Bytes = measure(s.tree)
 	r.Minimised.Files, r.Minimised.Bytes = measure(tree)
 	o.progress("baking the boundary", 0, 0)
@@ -79,7 +80,7 @@ func build(ctx context.Context, f *servicefile.File, o Options, s *source) (*Res
 	if err := r.layers(tree); err != nil {
 		return nil, errors.Join(err, r.closeLayers())
 	}
-	for _, m := range notices(f, c) {
+	for _, m := range notices(f, r) {
 		o.notice(m)
 	}
 	return r, nil
@@ -100,21 +101,20 @@ func floor() ([]harden.SyscallRule, error) {
 }
 
 // notices tell the author what was left open.
-func notices(f *servicefile.File, c *composer) []string {
+func notices(f *servicefile.File, r *Result) []string {
 	var out []string
 	if !f.Has("boundary.profile") {
-		out = append(out, fmt.Sprintf("boundary.profile is left out: %s", c.profile.Name))
+		out = append(out, fmt.Sprintf("boundary.profile is left out: %s", r.Profile))
 	}
-	for _, r := range []struct{ key, facet string }{
+	for _, l := range []struct{ key, facet string }{
 		{"memory", "resources.memoryMaxBytes"}, {"pids", "resources.pidsMax"}, {"cpu", "resources.cpuMaxMillis"},
 	} {
-		if c.b.Text(r.facet) == "any" {
-			out = append(out, fmt.Sprintf("boundary.%s is left out: any amount", r.key))
+		if r.Pair.Service.Text(l.facet) == order.Any {
+			out = append(out, fmt.Sprintf("boundary.%s is not limited: any amount", l.key))
 		}
 	}
-	used := waivers(f, harden.Pair{Service: c.b, Envelope: c.b})
 	for _, w := range f.Waivers {
-		if !slices.ContainsFunc(used, func(u Waiver) bool { return u.Grant == w.Grant }) && f.EnvelopeFacets == nil {
+		if !slices.ContainsFunc(r.Waivers, func(u Waiver) bool { return w.Covers(u.Facet, u.Grant) }) {
 			out = append(out, fmt.Sprintf("the waiver for %s %q waives nothing", w.Facet, w.Grant))
 		}
 	}

@@ -273,3 +273,17 @@ func TestCancelled(t *testing.T) {
 		}
 	}
 }
+
+// TestExample builds the example that people start from.
+func TestExample(t *testing.T) {
+	dir := filepath.Join("..", "examples", "hello")
+	data, err := os.ReadFile(filepath.Join(dir, "immure.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := mustBuild(t, dir, string(data))
+	program := r.Tree.Get("/usr/bin/hello")
+	if program == nil || r.Tree.Size()-program.Size > 100_000 {
+		t.Errorf("image holds %d bytes, its program %v", r.Tree.Size(), program)
+	}
+}

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -133,27 +134,27 @@ func measure(t *rootfs.Tree) (files int, bytes int64) {
 	return files, t.Size()
 }
 
-// waivers are those of the file that a facet of either boundary, or a kept file,
-// needed: one for each facet.
-func waivers(f *servicefile.File, p harden.Pair) []Waiver {
+// A wide is one grant that a waiver lets pass.
+type wide struct{ facet, grant string }
+
+// waivers are those of the file that a facet of either boundary or a kept file
+// needed: one for each facet. Used are those of files.
+func waivers(f *servicefile.File, p harden.Pair, used []wide) []Waiver {
 	var out []Waiver
-	use := func(facet, grant string) {
-		if w, ok := f.Waiver(facet, grant); ok {
-			out = append(out, Waiver{Facet: facet, Grant: grant, Reason: w.Reason, Expires: w.Expires})
-		}
-	}
 	for _, facet := range harden.Facets() {
 		for _, b := range []harden.Boundary{p.Service, p.Envelope} {
 			for _, g := range servicefile.Wide(facet, b) {
-				use(facet, g)
+				used = append(used, wide{facet, g})
 			}
 		}
 	}
-	for _, w := range f.Waivers {
-		if strings.HasPrefix(w.Grant, "set") || strings.HasPrefix(w.Grant, "file capability ") || w.Facet == execStackFacet {
-			use(w.Facet, w.Grant)
+	for _, u := range used {
+		if w, ok := f.Waiver(u.facet, u.grant); ok {
+			out = append(out, Waiver{Facet: u.facet, Grant: u.grant, Reason: w.Reason, Expires: w.Expires})
 		}
 	}
-	slices.SortFunc(out, func(a, b Waiver) int { return strings.Compare(a.Facet+"\x00"+a.Grant, b.Facet+"\x00"+b.Grant) })
+	slices.SortFunc(out, func(a, b Waiver) int {
+		return cmp.Or(strings.Compare(a.Facet, b.Facet), strings.Compare(a.Grant, b.Grant))
+	})
 	return slices.Compact(out)
 }

@@ -1,10 +1,7 @@
 package builder
 
 import (
-	"errors"
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/immure-dev/immure/builder/elf"
@@ -12,7 +9,6 @@ import (
 	"github.com/immure-dev/immure/builder/servicefile"
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
-	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/internal/rootfs"
 )
 
@@ -25,6 +21,7 @@ type selection struct {
 	file   *servicefile.File
 	source *source
 	rights []grant.PathRight
+	used   []wide // grants of files that were waived
 }
 
 func newSelection(f *servicefile.File, s *source) *selection {
@@ -71,6 +68,7 @@ func (s *selection) choose() (found, error) {
 			return out, fmt.Errorf("%s: from: %s: %w", s.file.At("from"), stack[0], servicefile.ErrWaiver(execStackFacet, "allowed"))
 		}
 		out.execStack = true
+		s.used = append(s.used, wide{execStackFacet, "allowed"})
 	}
 	out.rights = s.rights
 	return out, nil
@@ -118,49 +116,6 @@ func (s *selection) read(p, why string) error {
 	return nil
 }
 
-// stated keeps a path that the file says the service reads. What is mounted
-// there at run time need not be in the image, and of a host or a compiler there
-// is nothing to keep but what was added.
-func (s *selection) stated(p string) error {
-	s.rights = append(s.rights, grant.PathRight("read "+p))
-	if order.Beneath(p, bakedDir) {
-		return fmt.Errorf("%s is immure's own", p)
-	}
-	if s.mounted(p) {
-		return nil
-	}
-	if s.source.tree == nil && !s.source.Added(p) {
-		if s.Has(p) || s.holdsAdded(p) {
-			return nil
-		}
-		return fmt.Errorf("%s: nothing in the image is there: add it with boundary.files.add, or mount it with boundary.mounts", p)
-	}
-	err := s.read(p, "boundary.files.read")
-	if errors.Is(err, keep.ErrMissing) {
-		return fmt.Errorf("%s: not among the files of the source: correct the path, add it with boundary.files.add, or mount it with boundary.mounts", p)
-	}
-	return err
-}
-
-const bakedDir = "/.immure"
-
-// mounted reports whether p lies at, in or around something that is mounted.
-func (s *selection) mounted(p string) bool {
-	places := []string{"/proc", "/sys", "/dev", "/etc/hosts", "/etc/resolv.conf", "/etc/hostname"}
-	for _, m := range s.file.Stated.Mounts.Members() {
-		places = append(places, m.At)
-	}
-	for _, d := range s.file.Files.Scratch {
-		places = append(places, d.At)
-	}
-	return slices.ContainsFunc(places, func(at string) bool { return order.Beneath(p, at) })
-}
-
-// holdsAdded reports whether something that was added lies beneath p.
-func (s *selection) holdsAdded(p string) bool {
-	return slices.ContainsFunc(s.file.Files.Add, func(a servicefile.Add) bool { return order.Beneath(a.To, p) })
-}
-
 // reasons are those of every kept file, with the package that it came from.
 func (s *selection) reasons() map[string]string {
 	why := s.Why()
@@ -176,6 +131,9 @@ func (s *selection) reasons() map[string]string {
 // nothing explains.
 func (s *selection) finish(b harden.Boundary) error {
 	for _, m := range b.Mounts.Members() {
+		if err := s.hides(m); err != nil {
+			return err
+		}
 		if err := s.mountPoint(m); err != nil {
 			return err
 		}
@@ -205,49 +163,11 @@ func (s *selection) finish(b harden.Boundary) error {
 func (s *selection) tree() (*rootfs.Tree, error) {
 	t, err := s.Tree(keep.Judge{UID: s.file.Run.UID, GID: s.file.Run.GID, Waived: func(facet, grant string) bool {
 		_, ok := s.file.Waiver(facet, grant)
+		s.used = append(s.used, wide{facet, grant})
 		return ok
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("%s: from: %w", s.file.At("from"), err)
 	}
 	return t, nil
-}
-
-// mountPoint makes the place of a mount, which a read-only root must hold.
-func (s *selection) mountPoint(m grant.Slot) error {
-	n := s.Keeper.Get(m.At)
-	if n == nil {
-		return s.Add(rootfs.Node{Path: m.At, Type: rootfs.Directory, Mode: 0o755}, "mount point for "+m.Kind)
-	}
-	if n.Type == rootfs.Symlink {
-		return fmt.Errorf("mount at %s: the image has a symbolic link to %q there: mount it where that leads", m.At, n.Target)
-	}
-	return nil
-}
-
-// accounts writes the rows that name the service's user and group. Without them
-// an engine that is told the user alone takes group 0.
-// Source: moby/sys/user, GetExecUser.
-func (s *selection) accounts() error {
-	uid, gid, name := s.file.Run.UID, s.file.Run.GID, s.file.Service
-	passwd := "root:x:0:0:root:/:/nonexistent\n"
-	group := "root:x:0:\n"
-	if uid != 0 {
-		passwd += fmt.Sprintf("%s:x:%d:%d:%s:/:/nonexistent\n", name, uid, gid, name)
-	}
-	if gid != 0 {
-		group += fmt.Sprintf("%s:x:%d:\n", name, gid)
-	}
-	for _, file := range []struct{ path, text string }{{"/etc/passwd", passwd}, {"/etc/group", group}} {
-		p, text := file.path, file.text
-		if s.source.Added(p) {
-			continue // the author's own
-		}
-		n := rootfs.Node{Path: p, Type: rootfs.Regular, Mode: 0o444, Size: int64(len(text)), Content: rootfs.Bytes(text)}
-		if err := s.Add(n, "names the service's "+path.Base(p)+" entry"); err != nil {
-			return err
-		}
-		s.rights = append(s.rights, grant.PathRight("read "+p))
-	}
-	return nil
 }

@@ -159,9 +159,12 @@ func TestRootfs(t *testing.T) {
 				os.Remove(l)
 			}
 		}, sleepYAML, "libc.so.6"},
-		"wrong architecture":       {func(t *testing.T, root string) { patch(t, root+aProgram, 18, 183) }, sleepYAML, "found 64-bit little-endian AARCH64"},
-		"executable stack":         {execStack, sleepYAML, "needs a waiver"},
-		"executable stack waived":  {execStack, sleepYAML + "waivers: [{facet: memoryProtection.executableStack, grant: allowed, reason: test, expires: 2030-01-01}]\n", ""},
+		"wrong architecture":      {func(t *testing.T, root string) { patch(t, root+aProgram, 18, 183) }, sleepYAML, "found 64-bit little-endian AARCH64"},
+		"executable stack":        {execStack, sleepYAML, "needs a waiver"},
+		"executable stack waived": {execStack, sleepYAML + "waivers: [{facet: memoryProtection.executableStack, grant: allowed, reason: test, expires: 2030-01-01}]\n", ""},
+		"everything": {func(t *testing.T, root string) { write(t, root+"/opt/x", "", 0o644); link(t, "/opt", root+"/o") }, sleepYAML +
+			"boundary: {files: {read: any}}\nwaivers: [{facet: fileRights, grant: read /, reason: test, expires: 2030-01-01}]\n", ""},
+		"mount over libraries":     {func(*testing.T, string) {}, sleepYAML + "boundary: {mounts: [{at: /usr/lib, kind: volume}]}\n", "would hide /usr/lib/"},
 		"no program":               {func(t *testing.T, root string) { os.Remove(root + aProgram) }, sleepYAML, "no such file"},
 		"script":                   {func(t *testing.T, root string) { write(t, root+aProgram, "#!/bin/sh\n", 0o755) }, sleepYAML, "a script"},
 		"scratch where a link was": {func(t *testing.T, root string) { link(t, "/run", root+"/var/run") }, sleepYAML + "boundary: {files: {read: [/var/run], scratch: [/var/run]}}\n", ""},

@@ -174,3 +174,35 @@ func TestCanonicalFollowsRFC8785(t *testing.T) {
 		}
 	}
 }
+
+// TestPlainEncodingIsCanonical holds the short cut to what it stands for.
+func TestPlainEncodingIsCanonical(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := rapid.MapOfN(rapid.String(), rapid.OneOf(rapid.String().AsAny(), rapid.Int64Range(-1<<52, 1<<52).AsAny(), rapid.Bool().AsAny()), 0, 4).Draw(t, "v")
+		got, err := harden.Canonical(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tree any
+		dec := json.NewDecoder(bytes.NewReader(got))
+		dec.UseNumber()
+		if err := dec.Decode(&tree); err != nil {
+			t.Fatal(err)
+		}
+		again, err := harden.Canonical(tree)
+		if err != nil || !bytes.Equal(got, again) {
+			t.Fatalf("got %s, again %s: %v", got, again, err)
+		}
+	})
+	// A struct whose fields stand out of order must not pass as it is.
+	type disorderly struct {
+		B int `json:"b"`
+		A int `json:"a"`
+	}
+	for _, data := range []string{`{"b":1,"a":2}`, `{"a":2,"b":1}`} {
+		var d disorderly
+		if err := harden.DecodeCanonical([]byte(data), &d); (err == nil) != (data == `{"a":2,"b":1}`) {
+			t.Errorf("%s: %v", data, err)
+		}
+	}
+}

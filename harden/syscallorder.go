@@ -18,30 +18,45 @@ type outcome struct {
 	action Action
 }
 
-// outcomes lists every answer that s may give to calls of the name: its rules,
-// and the fallback where no rule is sure to match. Rules that overlap are all
-// listed, so the list never misses the answer that a compiler would pick.
-func (s Syscalls) outcomes(name string) []outcome {
-	var out []outcome
-	sure := false
+// A decision is what a policy may answer to calls of each name.
+type decision struct {
+	fallback Action
+	named    map[string][]outcome
+	sure     map[string]bool // some rule matches whatever the arguments
+}
+
+func (s Syscalls) decide() decision {
+	d := decision{fallback: s.fallback, named: make(map[string][]outcome), sure: make(map[string]bool)}
 	for _, r := range s.rules {
-		if slices.Contains(r.Names, name) && !condition(r.Args).apart(r.Args) {
-			out = append(out, outcome{when: r.Args, action: r.Action})
-			sure = sure || len(r.Args) == 0
+		if condition(r.Args).apart(r.Args) {
+			continue // never holds
+		}
+		for _, name := range r.Names {
+			d.named[name] = append(d.named[name], outcome{when: r.Args, action: r.Action})
+			d.sure[name] = d.sure[name] || len(r.Args) == 0
 		}
 	}
-	if !sure {
-		out = append(out, outcome{action: s.fallback})
+	return d
+}
+
+// outcomes lists every answer that there may be to calls of the name: its
+// rules, and the fallback where no rule is sure to match. Rules that overlap
+// are all listed, so the list never misses the answer that a compiler would
+// pick.
+func (d decision) outcomes(name string) []outcome {
+	out := d.named[name]
+	if !d.sure[name] {
+		out = append(slices.Clone(out), outcome{action: d.fallback})
 	}
 	return out
 }
 
-// grants reports whether s is sure to answer at least as permissively as o.
-func (s Syscalls) grants(name string, o outcome) bool {
+// grants reports whether the answer is sure to be at least as permissive as o.
+func (d decision) grants(name string, o outcome) bool {
 	found := false
-	for _, mine := range s.outcomes(name) {
+	for _, mine := range d.outcomes(name) {
 		enough := o.action.within(mine.action)
-		if !enough && !o.when.apart(mine.when) && !(len(mine.when) == 0 && mine.action == s.fallback && found) {
+		if !enough && !o.when.apart(mine.when) && !(len(mine.when) == 0 && mine.action == d.fallback && found) {
 			return false
 		}
 		found = found || (enough && o.when.implies(mine.when))
@@ -83,9 +98,10 @@ func (s Syscalls) Over(limit Syscalls) []string {
 	if !s.fallback.within(limit.fallback) {
 		over = append(over, fmt.Sprintf("every call not named (%s)", s.fallback))
 	}
+	mine, theirs := s.decide(), limit.decide()
 	for _, name := range sorted(append(s.names(), limit.names()...)) {
-		for _, o := range s.outcomes(name) {
-			if !limit.grants(name, o) {
+		for _, o := range mine.outcomes(name) {
+			if !theirs.grants(name, o) {
 				over = append(over, describe(name, o))
 			}
 		}
@@ -152,9 +168,10 @@ func (s Syscalls) Meet(t Syscalls) (Syscalls, error) {
 		fallback = t.fallback
 	}
 	var rules []SyscallRule
+	mine, theirs := s.decide(), t.decide()
 	for _, name := range s.names() {
-		for _, a := range s.outcomes(name) {
-			for _, b := range t.outcomes(name) {
+		for _, a := range mine.outcomes(name) {
+			for _, b := range theirs.outcomes(name) {
 				if a.action.Permits() && b.action.Permits() && !a.when.apart(b.when) {
 					rules = append(rules, SyscallRule{Names: []string{name}, Action: Allow, Args: slices.Concat(a.when, b.when)})
 				}

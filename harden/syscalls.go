@@ -13,9 +13,9 @@ import (
 // A SyscallRule is the action for calls by name whose arguments meet every
 // condition. Several rules for one name are alternatives.
 type SyscallRule struct {
-	Names  []string     `json:"names"`
 	Action Action       `json:"action"`
 	Args   []SyscallArg `json:"args"`
+	Names  []string     `json:"names"`
 }
 
 // Syscalls is a system call policy by names and arguments. The zero value is

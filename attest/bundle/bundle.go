@@ -38,9 +38,9 @@ type Bundle struct {
 // wire is the JSON form, as cosign writes it for a key: without a key id, log
 // entries or time stamps.
 type wire struct {
+	DSSEEnvelope         dsse.Envelope `json:"dsseEnvelope"`
 	MediaType            string        `json:"mediaType"`
 	VerificationMaterial material      `json:"verificationMaterial"`
-	DSSEEnvelope         dsse.Envelope `json:"dsseEnvelope"`
 }
 
 type material struct {
@@ -56,7 +56,7 @@ func (b Bundle) Encode() ([]byte, error) {
 	if err := b.Envelope.Check(); err != nil {
 		return nil, fmt.Errorf("encode bundle: %w", err)
 	}
-	data, err := harden.Canonical(wire{MediaType, material{publicKey{b.Hint}}, b.Envelope})
+	data, err := harden.Canonical(wire{MediaType: MediaType, VerificationMaterial: material{publicKey{b.Hint}}, DSSEEnvelope: b.Envelope})
 	if err != nil {
 		return nil, fmt.Errorf("encode bundle: %w", err)
 	}

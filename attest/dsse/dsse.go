@@ -23,8 +23,8 @@ const MaxSignatures = 16
 
 // An Envelope is a payload with signatures of it.
 type Envelope struct {
-	PayloadType string      `json:"payloadType"`
 	Payload     []byte      `json:"payload"` // base64 in JSON
+	PayloadType string      `json:"payloadType"`
 	Signatures  []Signature `json:"signatures"`
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/immure-dev/immure/internal/rootfs"
 )
 
-// maxLayers is the most layers that engines mount. Source: moby layer/layer.go,
+// maxLayers is the most layers that engines mount. Source: moby/moby layer/layer_store.go,
 // maxLayerDepth, rounded up.
 const maxLayers = 128
 

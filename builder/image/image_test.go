@@ -251,6 +251,71 @@ func TestArchiveRefuses(t *testing.T) {
 	}
 }
 
+func TestDockerRefuses(t *testing.T) {
+	const config = `[{"Config": "c.json", "Layers": []}]`
+	big := strings.Repeat(" ", maxDocument+1)
+	for name, files := range map[string][]string{
+		"nothing":               {},
+		"no manifest":           {"c.json", "{}"},
+		"no configuration":      {"manifest.json", config},
+		"a large configuration": {"manifest.json", config, "c.json", big},
+		"a large manifest":      {"manifest.json", config + big, "c.json", "{}"},
+		"two manifests":         {"manifest.json", config, "c.json", "{}", "manifest.json", config},
+		"two images":            {"manifest.json", `[{"Config": "c.json"}, {"Config": "c.json"}]`, "c.json", "{}"},
+		"a broken manifest":     {"manifest.json", "{", "c.json", "{}"},
+		"another platform":      {"manifest.json", config, "c.json", `{"os":"linux","architecture":"arm64","rootfs":{"type":"layers","diff_ids":[]}}`},
+	} {
+		var buf bytes.Buffer
+		w := tar.NewWriter(&buf)
+		for i := 0; i < len(files); i += 2 {
+			if err := w.WriteHeader(&tar.Header{Name: files[i], Typeflag: tar.TypeReg, Size: int64(len(files[i+1]))}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(w, files[i+1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "docker.tar")
+		replace(t, file, buf.Bytes())
+		if _, err := flatten("docker-archive:" + file); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+// FuzzOpen gives any bytes as either kind of archive: an error or an image,
+// never more.
+func FuzzOpen(f *testing.F) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for name, text := range map[string]string{"index.json": `{"manifests":[]}`, "manifest.json": `[{"Config":"c.json"}]`, "c.json": "{}"} {
+		if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(text))}); err != nil {
+			f.Fatal(err)
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			f.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(buf.Bytes())
+	f.Add([]byte("{}"))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file := filepath.Join(dir, "archive.tar")
+		replace(t, file, data)
+		for _, kind := range []string{"oci-archive:", "docker-archive:"} {
+			if tree, err := flatten(kind + file); err == nil && tree == nil {
+				t.Errorf("%s: no error and no tree", kind)
+			}
+		}
+	})
+}
+
 // liar is a registry that answers some requests with other bytes.
 func liar(t *testing.T, lie func(w http.ResponseWriter, r *http.Request) bool) (host string) {
 	t.Helper()

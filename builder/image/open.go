@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
 // Platform is the only one that images are read for.
@@ -103,15 +102,6 @@ func openRemote(ctx context.Context, ref string) (*Image, error) {
 		return nil, &UnpinnedError{Ref: ref, Pinned: r.Context().Digest(d.Digest.String()).String()}
 	}
 	img, err := remote.Image(r, opts...)
-	if err != nil {
-		return nil, err
-	}
-	digest, err := img.Digest()
-	return &Image{Image: img, Digest: digest}, err
-}
-
-func openDocker(file string) (*Image, error) {
-	img, err := tarball.ImageFromPath(file, nil)
 	if err != nil {
 		return nil, err
 	}

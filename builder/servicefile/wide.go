@@ -94,10 +94,15 @@ func wideCommand(c grant.Command) bool {
 	return c.Args.String() == order.Any || (len(p) > 0 && p[0] == "*")
 }
 
+// Covers reports whether the waiver is for the grant of the facet.
+func (w Waiver) Covers(facet, granted string) bool {
+	return facetIn(facet, w.Facet) && w.Grant == granted
+}
+
 // Waiver returns the waiver for a grant that needs one.
 func (f *File) Waiver(facet, granted string) (Waiver, bool) {
 	for _, w := range f.Waivers {
-		if facetIn(facet, w.Facet) && w.Grant == granted {
+		if w.Covers(facet, granted) {
 			return w, true
 		}
 	}

@@ -167,7 +167,7 @@ func predicateOf(r *builder.Result) (attest.Predicate, error) {
 		p.Waivers = append(p.Waivers, attest.Waiver{Facet: w.Facet, Grant: w.Grant, Reason: w.Reason, Expires: w.Expires.UTC().Format(time.RFC3339)})
 	}
 	for _, o := range r.Origins {
-		p.Origins = append(p.Origins, attest.Origin(o))
+		p.Origins = append(p.Origins, attest.Origin{From: o.From, Boundary: o.Boundary, Facet: o.Facet, Grants: o.Grants})
 	}
 	for _, u := range r.Unenforced {
 		p.Unenforced = append(p.Unenforced, attest.Unenforced{Facet: u.Facet, Grants: []string{}, By: u.By})

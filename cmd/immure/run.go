@@ -93,7 +93,7 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	if err := runtime.Available(o.runtime); err != nil {
 		return err
 	}
-	img, v, err := o.trust.verified(ctx, ref, false)
+	img, v, err := o.trust.verified(ctx, ref, declarations)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func readDeclared(ctx context.Context, arg string, t *trust) (*declared, error) 
 		return readBoundaryFile(arg)
 	}
 	if t.given() {
-		o, v, err := t.verified(ctx, arg, false)
+		o, v, err := t.verified(ctx, arg, localFiles)
 		if err != nil {
 			return nil, err
 		}

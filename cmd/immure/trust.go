@@ -40,9 +40,17 @@ func (t *trust) keys() ([]keys.PublicKey, error) {
 	return trusted, nil
 }
 
-// verified opens and judges an image. Local images are judged to the last
-// file; of one in a registry whose manifest was signed, all when files is set.
-func (t *trust) verified(ctx context.Context, ref string, files bool) (*opened, *image.Verdict, error) {
+// How much of an image whose manifest was signed is read.
+type extent int
+
+const (
+	localFiles   extent = iota // every file of a local image
+	allFiles                   // every file
+	declarations               // what the image declares; someone else digests its files
+)
+
+// verified opens and judges an image.
+func (t *trust) verified(ctx context.Context, ref string, read extent) (*opened, *image.Verdict, error) {
 	trusted, err := t.keys()
 	if err != nil {
 		return nil, nil, err
@@ -51,7 +59,7 @@ func (t *trust) verified(ctx context.Context, ref string, files bool) (*opened, 
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := image.Verify(ctx, o.Input, image.Options{Trusted: trusted, Files: files || o.Local})
+	v, err := image.Verify(ctx, o.Input, image.Options{Trusted: trusted, Files: read == allFiles || (read == localFiles && o.Local)})
 	if err != nil {
 		o.Close()
 		return nil, nil, fmt.Errorf("%s: %w", o.Name, err)

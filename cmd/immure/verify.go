@@ -29,7 +29,11 @@ an OCI runtime configuration is judged against the signed envelope as well.
 ` + imageHelp,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, v, err := t.verified(cmd.Context(), args[0], files)
+			read := localFiles
+			if files {
+				read = allFiles
+			}
+			o, v, err := t.verified(cmd.Context(), args[0], read)
 			if err != nil {
 				return err
 			}

@@ -63,21 +63,21 @@ func checkPath(p string) error {
 type Slot struct {
 	// At is the destination, resolved inside the root file system.
 	At string `json:"at"`
+	// Digest pins the content, or is "any".
+	Digest order.Exact `json:"digest"`
+	// Flags that the mount has at least: "ro", "nosuid", "nodev", "noexec".
+	Flags []string `json:"flags"`
 	// Kind says what may fill it: a kernel file system ("proc", "sysfs",
 	// "devpts", "mqueue", "cgroup"), "tmpfs", "volume", "config", "secret",
 	// "hosts", "engine" (what an engine always brings), or "bind", a path of
 	// the host.
 	Kind string `json:"kind"`
-	// Source is the host's path for "bind", empty otherwise.
-	Source string `json:"source"`
-	// Flags that the mount has at least: "ro", "nosuid", "nodev", "noexec".
-	Flags []string `json:"flags"`
 	// Propagation is "private", "slave" or "shared".
 	Propagation order.Level `json:"propagation"`
 	// SizeMaxBytes is of a tmpfs.
 	SizeMaxBytes order.Limit `json:"sizeMaxBytes"`
-	// Digest pins the content, or is "any".
-	Digest order.Exact `json:"digest"`
+	// Source is the host's path for "bind", empty otherwise.
+	Source string `json:"source"`
 }
 
 var (

@@ -16,15 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// insideName is argv[0] of this test program when it is to run the tests that
-// need a network namespace of their own.
-const insideName = "reflect-test-inside"
+// insideVariable tells this test program that it is in a network namespace of
+// its own. The program's name stays, for fuzzing starts it again by that.
+const insideVariable = "REFLECT_TEST_INSIDE"
 
 func TestMain(m *testing.M) {
 	if Child() {
 		return
 	}
-	if os.Args[0] != insideName {
+	if os.Getenv(insideVariable) == "" {
 		// Everything here but parsing works on addresses of the service's namespace:
 		// the tests run in one, set up as a service's is.
 		os.Exit(enterAndRun())
@@ -46,7 +46,7 @@ func enterAndRun() int {
 		fmt.Fprintln(os.Stderr, "configured twice:", err)
 		return 1
 	}
-	cmd := &exec.Cmd{Path: "/proc/self/exe", Args: append([]string{insideName}, os.Args[1:]...), Stdout: os.Stdout, Stderr: os.Stderr, Stdin: os.Stdin}
+	cmd := &exec.Cmd{Path: "/proc/self/exe", Args: os.Args, Env: append(os.Environ(), insideVariable+"=1"), Stdout: os.Stdout, Stderr: os.Stderr, Stdin: os.Stdin}
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

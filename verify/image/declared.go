@@ -50,7 +50,7 @@ func (c *comparison) refuse(facet, found, signed string) {
 }
 
 func (c *comparison) boundary(p attest.Predicate, f *files) {
-	want, err := harden.Pair{Envelope: p.Envelope, Service: p.Service}.Encode()
+	want, err := harden.Canonical(harden.Pair{Envelope: p.Envelope, Service: p.Service})
 	if err != nil {
 		c.refuse("declarations", err.Error(), "a boundary")
 		return

@@ -61,7 +61,8 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
 	v := &Verdict{Manifest: digest}
-	beside, err := v.statement(ctx, in, attest.Manifest(raw), o.Trusted)
+	opener := attest.NewOpener(o.Trusted)
+	beside, err := v.statement(ctx, in, attest.Manifest(raw), opener)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.seal(files, beside, o.Trusted); err != nil {
+	if err := v.seal(files, beside, opener); err != nil {
 		return nil, err
 	}
 	if !v.Statement && v.TreeDigest == "" {
@@ -87,7 +88,7 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 
 // statement looks for the statement that counts beside the image. That there
 // is none is not an error yet: the first result says why.
-func (v *Verdict) statement(ctx context.Context, in Input, digests attest.Digests, trusted []keys.PublicKey) (missing, err error) {
+func (v *Verdict) statement(ctx context.Context, in Input, digests attest.Digests, opener *attest.Opener) (missing, err error) {
 	if in.Beside == nil {
 		return noSignature(errors.New("no statement can stand beside an archive's image, and it bears no seal")), nil
 	}
@@ -95,7 +96,7 @@ func (v *Verdict) statement(ctx context.Context, in Input, digests attest.Digest
 	if err != nil {
 		return nil, err
 	}
-	s, err := attest.Verify(found.Bundles, trusted, digests)
+	s, err := opener.Verify(found.Bundles, digests)
 	var none *attest.MissingError
 	switch {
 	case errors.As(err, &none):
@@ -113,12 +114,12 @@ func noSignature(err error) error {
 
 // seal opens the seal inside the image, compares it with the files and with
 // the statement beside them.
-func (v *Verdict) seal(f *files, missing error, trusted []keys.PublicKey) error {
+func (v *Verdict) seal(f *files, missing error, opener *attest.Opener) error {
 	data, ok := f.immured[tree.SealPath]
 	if !ok {
 		return missing
 	}
-	p, digest, err := attest.OpenSeal(data, trusted)
+	p, digest, err := opener.OpenSeal(data)
 	var untrusted *attest.UntrustedError
 	switch {
 	case errors.As(err, &untrusted) && v.Statement:

@@ -22,11 +22,6 @@ func main() {
 			status = 99
 		}
 		os.Exit(status)
-	case "kill":
-		number, _ := strconv.Atoi(value)
-		signal.Reset()
-		_ = syscall.Kill(os.Getpid(), syscall.Signal(number))
-		select {}
 	case "listen":
 		listen()
 	default:
