@@ -11,6 +11,7 @@ import (
 	"github.com/immure-dev/immure/builder/servicefile"
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/order"
+	"github.com/immure-dev/immure/internal/rootfs"
 	"github.com/immure-dev/immure/profiles"
 )
 
@@ -77,6 +78,9 @@ func build(ctx context.Context, f *servicefile.File, o Options, s *source) (*Res
 	if r.Files, err = bake.NewFiles(f.Service, r.Pair, floor...); err != nil {
 		return nil, err
 	}
+	if r.Files.Reasons, err = reasons(tree, r.Why); err != nil {
+		return nil, err
+	}
 	if err := r.layers(tree); err != nil {
 		return nil, errors.Join(err, r.closeLayers())
 	}
@@ -84,6 +88,17 @@ func build(ctx context.Context, f *servicefile.File, o Options, s *source) (*Res
 		o.notice(m)
 	}
 	return r, nil
+}
+
+// reasons says in the image why its files are there, directories apart.
+func reasons(t *rootfs.Tree, why map[string]string) ([]byte, error) {
+	files := make(map[string]string)
+	for n := range t.All() {
+		if n.Type != rootfs.Directory {
+			files[n.Path] = why[n.Path]
+		}
+	}
+	return harden.Canonical(files)
 }
 
 // floor is what any of the known runtimes calls between filter and program.

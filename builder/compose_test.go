@@ -155,7 +155,7 @@ func TestOrigins(t *testing.T) {
 	}
 	for name, b := range map[string]harden.Boundary{"service": pair.Service, "envelope": pair.Envelope} {
 		for _, facet := range harden.Facets() {
-			for _, g := range grants(facet, b) {
+			for _, g := range b.Grants(facet) {
 				if got := from(name, facet, g); len(got) != 1 || got[0] == "" {
 					t.Errorf("%s %s %q comes from %q", name, facet, g, got)
 				}

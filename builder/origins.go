@@ -1,8 +1,6 @@
 package builder
 
 import (
-	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -40,7 +38,7 @@ func (o *origins) add(facet, from string, grants ...string) {
 func (o *origins) list(boundary string, b harden.Boundary) []Origin {
 	var out []Origin
 	for _, facet := range harden.Facets() {
-		rest := grants(facet, b)
+		rest := b.Grants(facet)
 		by := make(map[string][]string)
 		for _, p := range o.parts[facet] {
 			for _, g := range p.Grants {
@@ -67,38 +65,4 @@ func (o *origins) list(boundary string, b harden.Boundary) []Origin {
 		return strings.Compare(a.Boundary+"\x00"+a.Facet+"\x00"+a.From, b.Boundary+"\x00"+b.Facet+"\x00"+b.From)
 	})
 	return out
-}
-
-// grants lists what b grants in a facet: the elements of a set, the calls of a
-// filter, or the one value of another facet. A facet that grants nothing has
-// none.
-func grants(facet string, b harden.Boundary) []string {
-	if facet == "syscalls" && !b.Syscalls.IsUnconfined() {
-		return b.Syscalls.Allowed()
-	}
-	v := facetValue(reflect.ValueOf(b), facet)
-	members := v.MethodByName("Members")
-	isAny := v.MethodByName("IsAny")
-	if !members.IsValid() || !isAny.IsValid() || isAny.Call(nil)[0].Bool() {
-		return []string{b.Text(facet)}
-	}
-	list := members.Call(nil)[0]
-	out := make([]string, list.Len())
-	for i := range out {
-		out[i] = fmt.Sprint(list.Index(i).Interface())
-	}
-	return out
-}
-
-// facetValue finds the field that a facet's name leads to through JSON names.
-func facetValue(v reflect.Value, facet string) reflect.Value {
-	for name := range strings.SplitSeq(facet, ".") {
-		for i := range v.NumField() {
-			if v.Type().Field(i).Tag.Get("json") == name {
-				v = v.Field(i)
-				break
-			}
-		}
-	}
-	return v
 }

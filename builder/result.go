@@ -67,10 +67,10 @@ type Waiver struct {
 	Expires              time.Time // UTC
 }
 
-// An Unenforced is a grant that no mechanism at hand confines the service to.
+// An Unenforced is a facet that no mechanism at hand confines the service to.
 type Unenforced struct {
-	Facet, Grant string
-	By           string // what does not enforce it, and what there is instead
+	Facet string
+	By    string // what does not enforce it, and what there is instead
 }
 
 // layers writes both layers and completes the tree.

@@ -1,7 +1,9 @@
 package builder
 
 import (
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/order"
@@ -22,13 +24,43 @@ func (c *composer) rights(from found) {
 	if c.b.FileRights.IsAny() {
 		return
 	}
-	rights = covering(append(rights, from.rights...))
+	rights = folded(covering(append(rights, from.rights...)))
 	for _, r := range rights {
 		if !c.b.FileRights.Covers(r) {
 			c.origins.add("fileRights", "rule:files", r.String())
 		}
 	}
 	c.b.FileRights = order.Of(covering(append(c.b.FileRights.Members(), rights...))...)
+}
+
+// maxRights is how many rights are told one by one. A seal has little room.
+const maxRights = 64
+
+// folded replaces rights on single files by one on their directory, the fullest
+// first, until there are few enough. As an image holds only files that are
+// kept, a directory of it grants what its files would. Rights that make or
+// change something stay as they are, and nothing is folded into the root.
+func folded(rights []grant.PathRight) []grant.PathRight {
+	for len(rights) > maxRights {
+		byDir := make(map[grant.PathRight]int)
+		var fullest grant.PathRight
+		for _, r := range rights {
+			right, at, _ := strings.Cut(string(r), " ")
+			dir := path.Dir(at)
+			if (right != "read" && right != "execute") || dir == "/" {
+				continue
+			}
+			to := grant.PathRight(right + " " + dir)
+			if byDir[to]++; byDir[to] > byDir[fullest] || (byDir[to] == byDir[fullest] && to < fullest) {
+				fullest = to
+			}
+		}
+		if fullest == "" {
+			return rights
+		}
+		rights = covering(append(rights, fullest))
+	}
+	return rights
 }
 
 // slotRights are the rights that a mount is there for.

@@ -18,6 +18,7 @@ const (
 	SeccompPath         = Dir + "/seccomp.json"
 	SeccompEnvelopePath = Dir + "/seccomp-envelope.json"
 	AppArmorPath        = Dir + "/apparmor"
+	ReasonsPath         = Dir + "/files.json"
 	SealPath            = Dir + "/seal.json"
 )
 
@@ -31,6 +32,7 @@ type Files struct {
 	Seccomp         []byte // of the service and the floor
 	SeccompEnvelope []byte // nil where the envelope has no filter
 	AppArmor        string
+	Reasons         []byte           // why each other file is there, by path
 	Artifact        seccomp.Artifact // of the service and the floor, for beside the image
 }
 
@@ -70,6 +72,9 @@ func (f *Files) Nodes() []rootfs.Node {
 	}
 	if f.SeccompEnvelope != nil {
 		nodes = append(nodes, file(SeccompEnvelopePath, f.SeccompEnvelope))
+	}
+	if f.Reasons != nil {
+		nodes = append(nodes, file(ReasonsPath, f.Reasons))
 	}
 	return append(nodes, file(AppArmorPath, []byte(f.AppArmor)))
 }

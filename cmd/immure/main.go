@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/immure-dev/immure/builder/servicefile"
 	"github.com/immure-dev/immure/verify"
 	"github.com/immure-dev/immure/verify/runtime"
 )
@@ -56,6 +57,7 @@ func report(err error) int {
 	var (
 		exit    exitError
 		refused *verify.RefusedError
+		faults  *servicefile.Error
 	)
 	switch {
 	case err == nil:
@@ -67,6 +69,11 @@ func report(err error) int {
 			fmt.Fprintf(os.Stderr, "immure: refused: %s\n", oneLine(r.String()))
 		}
 		return statusRefused
+	case errors.As(err, &faults):
+		for _, p := range faults.Problems {
+			fmt.Fprintf(os.Stderr, "immure: %s\n", oneLine(p.String()))
+		}
+		return statusUndecided
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "immure: interrupted")
 		return statusUndecided

@@ -28,6 +28,9 @@ type bed struct {
 	serving  *exec.Cmd
 
 	immure, cosign, ko, runc string
+
+	// image is hello, with its digest, once it is built.
+	image string
 }
 
 func newBed(ctx context.Context, turns int) (_ *bed, err error) {

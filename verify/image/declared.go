@@ -25,6 +25,7 @@ const (
 	labelService      = "dev.immure.service"
 	labelEpoch        = "dev.immure.epoch"
 	labelBoundary     = "dev.immure.boundary"
+	labelRootfs       = "dev.immure.rootfs"
 	labelSeccomp      = "io.containers.seccomp.profile"
 	labelCapabilities = "io.containers.capabilities"
 )
@@ -63,6 +64,12 @@ func (c *comparison) boundary(p attest.Predicate, f *files) {
 // filter wants a baked filter to let the service live and to stay within the
 // envelope.
 func (c *comparison) filter(path string, f *files, least, most harden.Syscalls) {
+	if least.IsUnconfined() {
+		if f.immured[path] != nil {
+			c.refuse("declarations", path, "no filter")
+		}
+		return
+	}
 	var profile specs.LinuxSeccomp
 	dec := json.NewDecoder(bytes.NewReader(f.immured[path]))
 	dec.DisallowUnknownFields()
@@ -90,10 +97,13 @@ func (c *comparison) labels(p attest.Predicate, f *files, labels map[string]stri
 		labelBoundary: digestOf(f.immured[boundaryPath]),
 		labelSeccomp:  string(f.immured[seccompPath]),
 	}
-	if names := p.Service.Capabilities.Bounding.Members(); len(names) > 0 {
-		want[labelCapabilities] = strings.ReplaceAll(p.Service.Capabilities.Bounding.String(), ", ", ",")
+	var caps []string
+	for _, name := range p.Service.Capabilities.Effective.Members() {
+		caps = append(caps, strings.TrimPrefix(string(name), "CAP_"))
 	}
-	for _, name := range []string{labelService, labelEpoch, labelBoundary, labelSeccomp, labelCapabilities} {
+	want[labelCapabilities] = strings.Join(caps, ",")
+	want[labelRootfs] = string(p.Service.Rootfs)
+	for _, name := range []string{labelService, labelEpoch, labelBoundary, labelRootfs, labelSeccomp, labelCapabilities} {
 		got, ok := labels[name]
 		if got != want[name] || (!ok && want[name] != "") {
 			c.refuse("declarations", fmt.Sprintf("label %s %s", name, short(got)), short(want[name]))

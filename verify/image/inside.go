@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -50,7 +51,11 @@ func ReadInside(img v1.Image) (*Inside, error) {
 			continue
 		}
 		in.Bytes += n.Size
-		in.Files = append(in.Files, File{Path: n.Path, Mode: n.Mode, UID: n.UID, GID: n.GID, Size: n.Size, Why: why[n.Path]})
+		reason := why[n.Path]
+		if strings.HasPrefix(n.Path, dir+"/") {
+			reason = "immure's own: the boundary, its forms and the seal"
+		}
+		in.Files = append(in.Files, File{Path: n.Path, Mode: n.Mode, UID: n.UID, GID: n.GID, Size: n.Size, Why: reason})
 	}
 	return in, nil
 }

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/sys/unix"
+)
+
+// A report prints sections as they come and keeps the figures for the end.
+type report struct {
+	out     io.Writer
+	figures []figure
+	err     error // the first of writing
+}
+
+// A figure is a goal and what was measured.
+type figure struct {
+	what           string
+	goal, measured float64 // at most the goal
+	unit           string
+}
+
+func (f figure) verdict() string {
+	if f.measured <= f.goal {
+		return "reached"
+	}
+	return "missed"
+}
+
+func (r *report) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(r.out, format, args...); err != nil && r.err == nil {
+		r.err = fmt.Errorf("print: %w", err)
+	}
+}
+
+func (r *report) title(format string, args ...any) { r.printf("\n== "+format+"\n", args...) }
+
+// commands prints the command lines of a race.
+func (r *report) commands(b *bed, all []series) {
+	for _, s := range all {
+		for _, c := range s.commands {
+			r.printf("%-*s $ %s\n", width(all), s.name, b.show(c))
+		}
+	}
+}
+
+func width(all []series) int {
+	w := 0
+	for _, s := range all {
+		w = max(w, len(s.name))
+	}
+	return w
+}
+
+// table prints medians, quartiles and then every value.
+func (r *report) table(all []series) {
+	w := width(all)
+	r.printf("%-*s  median ms  quartiles ms      least ms   cpu ms  memory MB\n", w, "")
+	for _, s := range all {
+		v := s.of(wall)
+		r.printf("%-*s  %9.1f  %7.1f  %7.1f  %8.1f", w, s.name, median(v), quantile(v, 0.25), quantile(v, 0.75), quantile(v, 0))
+		if s.work == nil {
+			r.printf("  %7.1f  %9.1f", median(s.of(cpu)), median(s.of(memory)))
+		}
+		r.printf("\n")
+	}
+	for _, s := range all {
+		r.printf("raw %-*s ", w, s.name)
+		for _, v := range s.of(wall) {
+			r.printf(" %.1f", v)
+		}
+		r.printf("\n")
+	}
+}
+
+// figure prints a goal and whether it was reached.
+func (r *report) figure(what string, goal, measured float64, unit string) {
+	f := figure{what, goal, measured, unit}
+	r.figures = append(r.figures, f)
+	r.printf("%s: %s: goal at most %s, measured %s\n", f.verdict(), what, number(goal, unit), number(measured, unit))
+}
+
+func number(v float64, unit string) string {
+	return strings.TrimSpace(strconv.FormatFloat(v, 'f', 2, 64) + " " + unit)
+}
+
+// summary lists all figures.
+func (r *report) summary() {
+	r.title("figures")
+	var text bytes.Buffer
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\tgoal\tmeasured\t")
+	for _, f := range r.figures {
+		fmt.Fprintf(w, "%s\t≤ %s\t%s\t%s\n", f.what, number(f.goal, f.unit), number(f.measured, f.unit), f.verdict())
+	}
+	w.Flush() // into memory
+	r.printf("%s", text.String())
+}
+
+// machine names what everything ran on.
+func (r *report) machine(ctx context.Context, b *bed) error {
+	r.title("machine")
+	r.printf("processor  %s, %d cores\n", processor(), runtime.NumCPU())
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return fmt.Errorf("name machine: %w", err)
+	}
+	r.printf("kernel     Linux %s\n", unix.ByteSliceToString(u.Release[:]))
+	r.printf("Go         %s\n", runtime.Version())
+	for _, p := range []struct {
+		name string
+		argv []string
+	}{
+		{"runc", []string{b.runc, "--version"}},
+		{"immure", []string{b.immure, "--version"}},
+	} {
+		out, err := b.output(ctx, p.argv...)
+		if err != nil {
+			return err
+		}
+		first, _, _ := strings.Cut(out, "\n")
+		r.printf("%-10s %s\n", p.name, strings.TrimPrefix(first, p.name+" "))
+	}
+	for _, p := range []struct{ name, path string }{{"cosign", b.cosign}, {"ko", b.ko}} {
+		version, err := peerVersion(p.path)
+		if err != nil {
+			return err
+		}
+		r.printf("%-10s %s\n", p.name, version)
+	}
+	r.printf("method     %d turns each after %d that do not count, in turn; medians; times from start to end of the process,\n", b.turns, warmUps)
+	r.printf("           memory as ru_maxrss; this process itself has %.1f MB, and no smaller peak can be seen\n", ownMemory())
+	return r.err
+}
+
+// processor is the model in /proc/cpuinfo.
+func processor() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
+
+// ownMemory is the peak resident set of this process in megabytes.
+func ownMemory() float64 {
+	var usage unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return float64(usage.Maxrss<<10) / 1e6
+}
+
