@@ -85,8 +85,8 @@ func (a *SyscallArg) UnmarshalText(text []byte) error {
 	return a.Check()
 }
 
-// holds reports whether the argument x meets the condition.
-func (a SyscallArg) holds(x uint64) bool {
+// Holds reports whether the argument x meets the condition.
+func (a SyscallArg) Holds(x uint64) bool {
 	v, m := a.Value, a.Masked
 	switch a.Op {
 	case "eq":
@@ -142,10 +142,10 @@ func (a SyscallArg) implies(b SyscallArg) bool {
 	v, m := b.Value, b.Masked
 	switch b.Op {
 	case "ne":
-		return !a.holds(v)
+		return !a.Holds(v)
 	case maskedOp:
 		if lo == hi {
-			return b.holds(lo)
+			return b.Holds(lo)
 		}
 		mask, want := a.Value, a.Masked
 		return a.Op == maskedOp && v&^mask == 0 && want&v == m
@@ -165,10 +165,10 @@ func (a SyscallArg) apart(b SyscallArg) bool {
 		return true
 	}
 	if alo == ahi {
-		return !b.holds(alo)
+		return !b.Holds(alo)
 	}
 	if blo == bhi {
-		return !a.holds(blo)
+		return !a.Holds(blo)
 	}
 	return a.Op == maskedOp && b.Op == maskedOp && (a.Masked^b.Masked)&a.Value&b.Value != 0
 }

@@ -10,13 +10,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func holds(a harden.SyscallArg, x uint64) bool {
-	v, m := a.Value, a.Masked
-	return map[string]bool{
-		"eq": x == v, "ne": x != v, "lt": x < v, "le": x <= v, "ge": x >= v, "gt": x > v, "maskedEq": x&v == m,
-	}[a.Op]
-}
-
 // answers lists what a policy may answer to one concrete call: every rule that
 // matches, or the fallback.
 func answers(s harden.Syscalls, name string, args [2]uint64) []harden.Action {
@@ -25,7 +18,7 @@ func answers(s harden.Syscalls, name string, args [2]uint64) []harden.Action {
 		if !slices.Contains(r.Names, name) {
 			continue
 		}
-		if !slices.ContainsFunc(r.Args, func(a harden.SyscallArg) bool { return !holds(a, args[a.Index]) }) {
+		if !slices.ContainsFunc(r.Args, func(a harden.SyscallArg) bool { return !a.Holds(args[a.Index]) }) {
 			out = append(out, r.Action)
 		}
 	}

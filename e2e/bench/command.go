@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,42 +23,35 @@ type command struct {
 	env  []string
 }
 
-// A sample is what one run took.
-type sample struct {
-	wall, cpu time.Duration
-	// memory is the peak resident set in bytes: ru_maxrss of getrusage(2), the
-	// program's or that of the largest program that it waited for.
-	memory int64
-}
-
-// run runs a command to its end. One that fails, fails the measurement.
-//
-// The kernel counts to a program's peak the memory of the process that it was
-// before execve(2) (fs/exec.c, exec_mmap), which under vfork is ours. So this
-// process must be smaller than what it measures, and a sample says when not.
-func (b *bed) run(ctx context.Context, c command) (sample, string, error) {
-	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
+// run runs a command to its end, in a process that measures it. One that fails,
+// fails the measurement.
+func (b *bed) run(ctx context.Context, c command) (s sample, stdout string, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return s, "", fmt.Errorf("measure: %w", err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return s, "", fmt.Errorf("measure: %w", err)
+	}
+	defer read.Close()
+	cmd := exec.CommandContext(ctx, self, append([]string{measuredArg}, c.argv...)...)
 	cmd.Dir, cmd.Env = filepath.Join(b.dir, c.dir), append(b.env[:len(b.env):len(b.env)], c.env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
+	cmd.ExtraFiles = []*os.File{write} // reportFD
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
-	start := time.Now()
-	err := cmd.Run()
-	wall := time.Since(start)
+	err = cmd.Run()
+	write.Close()
 	if err != nil {
 		text := bytes.TrimSpace(said.Bytes())
-		return sample{}, "", fmt.Errorf("%s: %w\n%s", b.show(c), err, text[max(0, len(text)-maxSaid):])
+		return s, "", fmt.Errorf("%s: %w\n%s", b.show(c), err, text[max(0, len(text)-maxSaid):])
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return sample{}, "", errors.New("no resource usage of a process that has ended")
+	if err := json.NewDecoder(read).Decode(&s); err != nil {
+		return s, "", fmt.Errorf("%s: read what it took: %w", b.show(c), err)
 	}
-	return sample{
-		wall:   wall,
-		cpu:    cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
-		memory: usage.Maxrss << 10, // kilobytes: getrusage(2)
-	}, strings.TrimSpace(out.String()), nil
+	return s, strings.TrimSpace(out.String()), nil
 }
 
 // output runs a command that is not measured.

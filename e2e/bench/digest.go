@@ -59,7 +59,7 @@ func (b *bed) digests(ctx context.Context, r *report, name, dir string, all []by
 			return err
 		}
 		r.table(raced)
-		r.figure("tree digest against SHA-256, "+on, 1.5, median(raced[1].of(wall))/median(raced[0].of(wall)), "")
+		r.figure("tree digest against SHA-256, "+on, 1.5, median(raced[1].of(wall))/median(raced[0].of(wall)), "×")
 		if cores == 1 {
 			break
 		}

@@ -32,8 +32,6 @@ type section struct {
 	run  func(ctx context.Context, b *bed, r *report) error
 }
 
-// The digest comes last: it makes this process large, and a process starts its
-// life with the size of the one that started it (see [command.run]).
 var sections = []section{
 	{"rebuild", rebuild},
 	{"verify", verifying},
@@ -50,10 +48,16 @@ type options struct {
 
 var errUse = errors.New("wrong use")
 
+// as are what this program does when it starts itself for another one.
+var as = map[string]func(argv []string) error{measuredArg: measured, watchedArg: watched}
+
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == watchedArg {
-		fmt.Fprintln(os.Stderr, "bench:", watched(os.Args[2:]))
-		os.Exit(1)
+	if len(os.Args) > 2 && as[os.Args[1]] != nil {
+		if err := as[os.Args[1]](os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := start(ctx, os.Args[1:])

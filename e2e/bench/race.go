@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // warmUps are turns that do not count: they fill caches and stores.
@@ -42,10 +44,17 @@ func (b *bed) race(ctx context.Context, contestants ...contestant) ([]series, er
 				s.samples = append(s.samples, took)
 			}
 		}
-		fmt.Fprintf(os.Stderr, "\r%s … %d/%d ", contestants[0].name, turn+1, warmUps+b.turns)
+		b.progress("%s … %d/%d ", contestants[0].name, turn+1, warmUps+b.turns)
 	}
-	fmt.Fprint(os.Stderr, "\r\x1b[K")
+	b.progress("")
 	return all, nil
+}
+
+// progress replaces the last line of a terminal.
+func (b *bed) progress(format string, args ...any) {
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		fmt.Fprintf(os.Stderr, "\r\x1b[K"+format, args...)
+	}
 }
 
 func (b *bed) sample(ctx context.Context, c contestant) (sum sample, err error) {
@@ -55,7 +64,7 @@ func (b *bed) sample(ctx context.Context, c contestant) (sum sample, err error) 
 	if c.work != nil {
 		start := time.Now()
 		err := c.work()
-		sum.wall = time.Since(start)
+		sum.Wall = time.Since(start)
 		return sum, err
 	}
 	for _, step := range c.commands {
@@ -63,16 +72,17 @@ func (b *bed) sample(ctx context.Context, c contestant) (sum sample, err error) 
 		if err != nil {
 			return sum, err
 		}
-		sum.wall += s.wall
-		sum.cpu += s.cpu
-		sum.memory = max(sum.memory, s.memory)
+		sum.Wall += s.Wall
+		sum.CPU += s.CPU
+		sum.Memory, sum.Floor = max(sum.Memory, s.Memory), max(sum.Floor, s.Floor)
 	}
 	return sum, nil
 }
 
-func wall(s sample) float64   { return s.wall.Seconds() * 1000 } // milliseconds
-func cpu(s sample) float64    { return s.cpu.Seconds() * 1000 }  // milliseconds
-func memory(s sample) float64 { return float64(s.memory) / 1e6 } // megabytes
+func wall(s sample) float64   { return s.Wall.Seconds() * 1000 } // milliseconds
+func cpu(s sample) float64    { return s.CPU.Seconds() * 1000 }  // milliseconds
+func memory(s sample) float64 { return float64(s.Memory) / 1e6 } // megabytes
+func floor(s sample) float64  { return float64(s.Floor) / 1e6 }  // megabytes
 
 // of are the values of one measure.
 func (s series) of(measure func(sample) float64) []float64 {

@@ -58,7 +58,7 @@ func rebuild(ctx context.Context, b *bed, r *report) error {
 	r.commands(b, all)
 	together := add("ko and cosign", all[1:4]...)
 	r.table([]series{all[0], together, all[1], all[2], all[3], all[4]})
-	r.figure("rebuild, wall time against ko and cosign", 0.5, median(all[0].of(wall))/median(together.of(wall)), "")
+	r.figure("rebuild, wall time against ko and cosign", 0.5, median(all[0].of(wall))/median(together.of(wall)), "×")
 	return r.err
 }
 
@@ -114,9 +114,9 @@ func add(name string, parts ...series) series {
 	sum := series{contestant: contestant{name: name}, samples: make([]sample, len(parts[0].samples))}
 	for _, p := range parts {
 		for i, s := range p.samples {
-			sum.samples[i].wall += s.wall
-			sum.samples[i].cpu += s.cpu
-			sum.samples[i].memory = max(sum.samples[i].memory, s.memory)
+			sum.samples[i].Wall += s.Wall
+			sum.samples[i].CPU += s.CPU
+			sum.samples[i].Memory = max(sum.samples[i].Memory, s.Memory)
 		}
 	}
 	return sum

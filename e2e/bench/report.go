@@ -61,21 +61,37 @@ func width(all []series) int {
 	return w
 }
 
-// table prints medians, quartiles and then every value.
+// table prints medians and quartiles, then every value.
 func (r *report) table(all []series) {
 	w := width(all)
-	r.printf("%-*s  median ms  quartiles ms      least ms   cpu ms  memory MB\n", w, "")
+	r.printf("%-*s  median ms  quartiles ms      least ms", w, "")
+	programs := all[0].work == nil
+	if programs {
+		r.printf("   cpu ms  memory MB")
+	}
+	r.printf("\n")
 	for _, s := range all {
 		v := s.of(wall)
 		r.printf("%-*s  %9.1f  %7.1f  %7.1f  %8.1f", w, s.name, median(v), quantile(v, 0.25), quantile(v, 0.75), quantile(v, 0))
-		if s.work == nil {
+		if programs {
 			r.printf("  %7.1f  %9.1f", median(s.of(cpu)), median(s.of(memory)))
 		}
 		r.printf("\n")
 	}
+	if programs {
+		r.printf("no peak of less than %.1f MB can be seen\n", quantile(all[0].of(floor), 1))
+	}
+	r.raw("ms", all, wall)
+	if programs {
+		r.raw("MB", all, memory)
+	}
+}
+
+// raw prints every value, in the order of the turns.
+func (r *report) raw(unit string, all []series, measure func(sample) float64) {
 	for _, s := range all {
-		r.printf("raw %-*s ", w, s.name)
-		for _, v := range s.of(wall) {
+		r.printf("raw %s  %-*s", unit, width(all), s.name)
+		for _, v := range s.of(measure) {
 			r.printf(" %.1f", v)
 		}
 		r.printf("\n")
@@ -90,7 +106,13 @@ func (r *report) figure(what string, goal, measured float64, unit string) {
 }
 
 func number(v float64, unit string) string {
-	return strings.TrimSpace(strconv.FormatFloat(v, 'f', 2, 64) + " " + unit)
+	switch unit {
+	case "×":
+		return strconv.FormatFloat(v, 'f', 2, 64) + unit
+	case "hosts":
+		return strconv.FormatFloat(v, 'f', 0, 64) + " " + unit
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64) + " " + unit
 }
 
 // summary lists all figures.
@@ -137,8 +159,8 @@ func (r *report) machine(ctx context.Context, b *bed) error {
 		}
 		r.printf("%-10s %s\n", p.name, version)
 	}
-	r.printf("method     %d turns each after %d that do not count, in turn; medians; times from start to end of the process,\n", b.turns, warmUps)
-	r.printf("           memory as ru_maxrss; this process itself has %.1f MB, and no smaller peak can be seen\n", ownMemory())
+	r.printf("method     %d turns of each after %d that do not count, interleaved; medians; times from the start of a process\n", b.turns, warmUps)
+	r.printf("           to its end, memory as ru_maxrss\n")
 	return r.err
 }
 
@@ -156,13 +178,3 @@ func processor() string {
 	}
 	return runtime.GOARCH
 }
-
-// ownMemory is the peak resident set of this process in megabytes.
-func ownMemory() float64 {
-	var usage unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_SELF, &usage) != nil {
-		return 0
-	}
-	return float64(usage.Maxrss<<10) / 1e6
-}
-

@@ -8,26 +8,6 @@ import (
 	"github.com/immure-dev/immure/harden"
 )
 
-// holds reports whether the argument x meets a.
-func holds(a harden.SyscallArg, x uint64) bool {
-	v, m := a.Value, a.Masked
-	switch a.Op {
-	case "eq":
-		return x == v
-	case "ne":
-		return x != v
-	case "lt":
-		return x < v
-	case "le":
-		return x <= v
-	case "ge":
-		return x >= v
-	case "gt":
-		return x > v
-	}
-	return x&v == m
-}
-
 // oneEach writes conditions that must all hold, at most one for each argument:
 // the runtimes take a rule with two conditions on one argument for alternatives
 // (runc matchCall, crun libcrun_generate_seccomp). never reports that no call
@@ -59,7 +39,7 @@ func both(a, b harden.SyscallArg) (_ harden.SyscallArg, never bool, err error) {
 	case a == b:
 		return a, false, nil
 	case a.Op == "eq":
-		return a, !holds(b, av), nil
+		return a, !b.Holds(av), nil
 	case a.Op == "maskedEq" && b.Op == "maskedEq":
 		return harden.MaskedArg(a.Index, av|bv, am|bm), (am^bm)&av&bv != 0 || am&^av != 0 || bm&^bv != 0, nil
 	case a.Op == b.Op && (a.Op == "lt" || a.Op == "le"):

@@ -151,7 +151,7 @@ func TestOneEach(t *testing.T) {
 		for x := range uint64(18) {
 			want := true
 			for _, a := range args {
-				want = want && holds(a, x)
+				want = want && a.Holds(x)
 			}
 			got := !never
 			if got {
@@ -159,7 +159,7 @@ func TestOneEach(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got = holds(written[0], x)
+				got = written[0].Holds(x)
 			}
 			if got != want {
 				t.Errorf("%v at %d: written as %v", args, x, out)

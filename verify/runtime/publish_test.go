@@ -182,13 +182,16 @@ func wantConfined(t *testing.T, pid string) {
 // Redis in protected mode answers loopback alone. A client that comes by a
 // published port is not to pass for one.
 func TestRedisInProtectedModeRefusesPublishedClients(t *testing.T) {
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatalf("this test runs redis: %v; apt-get install redis-server", err)
+	// Debian's redis-server is this program by another name, in a package that
+	// starts no daemon.
+	program, err := exec.LookPath("redis-check-rdb")
+	if err != nil {
+		t.Fatalf("this test runs redis: %v; apt-get install redis-tools", err)
 	}
 	for _, mode := range []string{"yes", "no"} {
 		t.Run("protected-mode="+mode, func(t *testing.T) {
 			o := sandbox(t, "redis")
-			for dir, to := range map[string]string{"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64"} {
+			for dir, to := range map[string]string{"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "redis-server": program} {
 				if err := os.Symlink(to, filepath.Join(o.Rootfs, dir)); err != nil {
 					t.Fatal(err)
 				}
@@ -197,7 +200,7 @@ func TestRedisInProtectedModeRefusesPublishedClients(t *testing.T) {
 				t.Fatal(err)
 			}
 			o.Config = config(t, o.Rootfs, o.ID, func(c map[string]any) {
-				c["process"].(map[string]any)["args"] = []string{"/usr/bin/redis-server", "--port", "6379", "--save", "", "--protected-mode", mode, "--bind", "0.0.0.0"}
+				c["process"].(map[string]any)["args"] = []string{"/redis-server", "--port", "6379", "--save", "", "--protected-mode", mode, "--bind", "0.0.0.0"}
 				c["mounts"] = append(c["mounts"].([]any), map[string]any{
 					"destination": "/usr", "type": "bind", "source": "/usr", "options": []string{"rbind", "ro", "nosuid", "nodev"},
 				})
