@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"errors"
+	"reflect"
 
 	"github.com/immure-dev/immure/attest/bundle"
 	"github.com/immure-dev/immure/attest/keys"
@@ -70,36 +71,49 @@ func Verify(bundles [][]byte, trusted []keys.PublicKey, manifest Digests) (State
 // [DisagreeError]; that no statement is about the subject is a [MissingError].
 func Select(statements []Statement, algorithm string, of Digests) (Statement, error) {
 	subject := algorithm + ":" + of[algorithm]
-	var best Statement
-	var said []byte // best's predicate in canonical form
-	disagree, elsewhere := false, 0
+	var best []Statement // those of the highest epoch
+	elsewhere := 0
 	for _, s := range statements {
 		ok, err := s.about(algorithm, of)
-		if err != nil {
+		switch {
+		case err != nil:
 			return Statement{}, err
-		}
-		if !ok {
+		case !ok:
 			elsewhere++
-			continue
+		case len(best) == 0 || s.Predicate.Epoch > best[0].Predicate.Epoch:
+			best = []Statement{s}
+		case s.Predicate.Epoch == best[0].Predicate.Epoch:
+			best = append(best, s)
 		}
-		if s.Predicate.Epoch < best.Predicate.Epoch {
-			continue
-		}
-		says, err := harden.Canonical(s.Predicate)
+	}
+	if len(best) == 0 {
+		return Statement{}, &MissingError{Subject: subject, Elsewhere: elsewhere}
+	}
+	for _, s := range best[1:] {
+		same, err := best[0].Predicate.Equal(s.Predicate)
 		if err != nil {
 			return Statement{}, &DecodeError{What: "signed statement", Err: err}
 		}
-		if s.Predicate.Epoch > best.Predicate.Epoch {
-			best, said, disagree = s, says, false
-		} else if !bytes.Equal(said, says) {
-			disagree = true
+		if !same {
+			return Statement{}, &DisagreeError{Subject: subject, Epoch: s.Predicate.Epoch}
 		}
 	}
-	switch {
-	case said == nil:
-		return Statement{}, &MissingError{Subject: subject, Elsewhere: elsewhere}
-	case disagree:
-		return Statement{}, &DisagreeError{Subject: subject, Epoch: best.Predicate.Epoch}
+	return best[0], nil
+}
+
+// Equal reports whether two predicates say the same: whether their canonical
+// forms are the same bytes.
+func (p Predicate) Equal(q Predicate) (bool, error) {
+	if reflect.DeepEqual(p, q) {
+		return true, nil
 	}
-	return best, nil
+	a, err := harden.Canonical(p)
+	if err != nil {
+		return false, err
+	}
+	b, err := harden.Canonical(q)
+	if err != nil {
+		return false, err
+	}
+	return bytes.Equal(a, b), nil
 }

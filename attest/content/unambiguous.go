@@ -13,8 +13,8 @@ const maxDepth = 32
 
 // Unambiguous reports a JSON document that two readers could take for two
 // documents: a member that appears twice or in two spellings that differ in
-// case alone, one of the known members in another case, bytes after the end,
-// text that is not UTF-8.
+// case alone, one of the known members of the outermost object in another case,
+// bytes after the end, text that is not UTF-8.
 func Unambiguous(data []byte, known ...string) error {
 	return unambiguous(data, known, 0)
 }
@@ -28,20 +28,20 @@ func unambiguous(data []byte, known []string, depth int) error {
 		return err
 	}
 	for name, value := range members {
-		if err := ofValue(value, known, depth+1); err != nil {
+		if err := ofValue(value, depth+1); err != nil {
 			return fmt.Errorf("%.80q: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func ofValue(value json.RawMessage, known []string, depth int) error {
+func ofValue(value json.RawMessage, depth int) error {
 	if len(value) == 0 {
 		return errors.New("no value")
 	}
 	switch value[0] {
 	case '{':
-		return unambiguous(value, known, depth)
+		return unambiguous(value, nil, depth)
 	case '[':
 		var list []json.RawMessage
 		if depth > maxDepth {
@@ -51,7 +51,7 @@ func ofValue(value json.RawMessage, known []string, depth int) error {
 			return err
 		}
 		for _, v := range list {
-			if err := ofValue(v, known, depth+1); err != nil {
+			if err := ofValue(v, depth+1); err != nil {
 				return err
 			}
 		}

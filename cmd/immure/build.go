@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/immure-dev/immure/attest"
-	"github.com/immure-dev/immure/attest/keys"
 	"github.com/immure-dev/immure/builder"
 	"github.com/immure-dev/immure/builder/servicefile"
 	"github.com/spf13/cobra"
@@ -72,10 +72,14 @@ func build(ctx context.Context, o buildOptions, cmd *cobra.Command, p *progress)
 	if err != nil {
 		return err
 	}
-	// The key is opened first: a wrong password is better known at once.
-	signer, err := loadSigner(o.key)
-	if err != nil {
-		return err
+	opening, ctx := openSigner(ctx, o.key)
+	defer opening.close()
+	if f.From.Debian != nil {
+		// A build from packages writes a lock file: with a wrong password nothing
+		// is written.
+		if _, err := opening.wait(); err != nil {
+			return err
+		}
 	}
 	now := created
 	if now.IsZero() {
@@ -85,10 +89,13 @@ func build(ctx context.Context, o buildOptions, cmd *cobra.Command, p *progress)
 		Dir: filepath.Dir(o.file), Now: now, Created: created, Relock: o.relock,
 		Progress: p.step, Notice: p.notice,
 	})
-	if err != nil {
+	if err == nil {
+		defer r.Close()
+	}
+	signer, keyErr := opening.wait()
+	if err := cmp.Or(keyErr, err); err != nil {
 		return err
 	}
-	defer r.Close()
 	predicate, err := predicateOf(r)
 	if err != nil {
 		return err
@@ -145,17 +152,6 @@ func sourceDate() (time.Time, error) {
 		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH %q is not a number of seconds since 1970", text)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
-}
-
-func loadSigner(path string) (*keys.PrivateKey, error) {
-	if path == "" {
-		return nil, nil
-	}
-	k, err := keys.LoadPrivate(path, password)
-	if err != nil {
-		return nil, err
-	}
-	return &k, nil
 }
 
 // predicateOf says of a build what is to be signed.

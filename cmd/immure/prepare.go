@@ -1,62 +1,19 @@
 package main
 
 import (
-	"github.com/immure-dev/immure/attest/tree"
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/oci"
 	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/internal/rootfs"
-	"github.com/immure-dev/immure/internal/store"
 	"github.com/immure-dev/immure/profiles"
 	"github.com/immure-dev/immure/verify"
-	"github.com/immure-dev/immure/verify/image"
 	"github.com/immure-dev/immure/verify/observe"
 )
 
-// A checkedRoot is an unpacked image whose files are those that were sealed.
-type checkedRoot struct {
-	dir  string
-	tree *rootfs.Tree
-}
-
-// unpacked gives the image's files from the private store, unpacked on first
-// use, and checks every byte of them against the seal each time: what lies in
-// the store is believed no more than what a registry sends.
-func unpacked(dir string, img *opened, v *image.Verdict) (*checkedRoot, func(), error) {
-	if v.TreeDigest == "" {
-		return nil, nil, verify.Refuse("signature", "no seal by a trusted key inside the image", "a seal",
-			"seal it (immure seal): files can be checked against a seal only")
-	}
-	s, err := store.Open(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	root, release, err := s.Rootfs(v.TreeDigest, func(dir string) error { return image.Extract(img.Image, dir) })
-	if err != nil {
-		return nil, nil, err
-	}
-	t, err := rootfs.ReadDir(root, rootfs.DefaultLimits)
-	if err != nil {
-		release()
-		return nil, nil, err
-	}
-	defer t.Close()
-	got, err := tree.Digest(t, tree.SealPath)
-	if err == nil && got != v.TreeDigest {
-		err = verify.Refuse("files", tree.Algorithm+":"+got, tree.Algorithm+":"+v.TreeDigest,
-			"the files in the store were changed: remove "+root+" and find out who did it")
-	}
-	if err != nil {
-		release()
-		return nil, nil, err
-	}
-	return &checkedRoot{dir: root, tree: t}, release, nil
-}
-
 // config renders the tightest configuration, reads it back as a stranger's and
 // judges it by the envelope before it is used.
-func (o *runOptions) config(service, envelope harden.Boundary, root *checkedRoot, id string) ([]byte, error) {
+func (o *runOptions) config(service, envelope harden.Boundary, root *root, id string) ([]byte, error) {
 	sources, err := o.sources()
 	if err != nil {
 		return nil, err

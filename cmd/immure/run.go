@@ -93,21 +93,33 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	if err := runtime.Available(o.runtime); err != nil {
 		return err
 	}
-	img, v, err := o.trust.verified(ctx, ref, declarations)
+	trusted, err := o.trust.keys()
+	if err != nil {
+		return err
+	}
+	img, err := openImage(ctx, ref, o.trust.plainHTTP)
 	if err != nil {
 		return err
 	}
 	defer img.Close()
+	// Judging the image and digesting its files take about as long, and a
+	// machine has two processors.
+	guessed := guessRoot(o.store, img)
+	v, err := judge(ctx, img, trusted, declarations)
+	var ports []runtime.Port
+	if err == nil {
+		ports, err = o.ports(v.Predicate.Service)
+	}
+	if err != nil {
+		drop(guessed)
+		return err
+	}
+	root, err := unpacked(o.store, img, v, guessed)
+	if err != nil {
+		return err
+	}
+	defer root.release()
 	service := v.Predicate.Service
-	ports, err := o.ports(service)
-	if err != nil {
-		return err
-	}
-	root, release, err := unpacked(o.store, img, v)
-	if err != nil {
-		return err
-	}
-	defer release()
 	id := o.name
 	if id == "" {
 		id = v.Predicate.Name + "-" + suffix()

@@ -59,10 +59,19 @@ func (t *trust) verified(ctx context.Context, ref string, read extent) (*opened,
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := image.Verify(ctx, o.Input, image.Options{Trusted: trusted, Files: read == allFiles || (read == localFiles && o.Local)})
+	v, err := judge(ctx, o, trusted, read)
 	if err != nil {
 		o.Close()
-		return nil, nil, fmt.Errorf("%s: %w", o.Name, err)
+		return nil, nil, err
 	}
 	return o, v, nil
+}
+
+// judge judges an open image.
+func judge(ctx context.Context, o *opened, trusted []keys.PublicKey, read extent) (*image.Verdict, error) {
+	v, err := image.Verify(ctx, o.Input, image.Options{Trusted: trusted, Files: read == allFiles || (read == localFiles && o.Local)})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Name, err)
+	}
+	return v, nil
 }

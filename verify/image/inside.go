@@ -81,3 +81,24 @@ func Claimed(img v1.Image) (*attest.Predicate, error) {
 	}
 	return &s.Predicate, nil
 }
+
+// ClaimedTree returns the tree digest that an image's seal is about, whoever
+// signed it: for getting ready, never for deciding.
+func ClaimedTree(img v1.Image) (string, error) {
+	f, err := read(img, true)
+	if err != nil {
+		return "", err
+	}
+	b, err := bundle.Decode(f.immured[tree.SealPath])
+	if err != nil {
+		return "", err
+	}
+	var s struct{ Subject []attest.Subject }
+	if err := json.Unmarshal(b.Envelope.Payload, &s); err != nil {
+		return "", fmt.Errorf("read seal: %w", err)
+	}
+	if len(s.Subject) != 1 {
+		return "", errors.New("read seal: its subject is not one tree")
+	}
+	return s.Subject[0].Digest[attest.TreeDigest], nil
+}

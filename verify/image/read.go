@@ -28,6 +28,7 @@ const (
 	maxDeclared     = 1 << 20
 	maxDeclaredSum  = 4 << 20
 	smallLayerBytes = 256 << 10
+	maxUnpacked     = 17 << 30 // of all layers: one full tree, and archive headers
 )
 
 var declaredPaths = []string{boundaryPath, seccompPath, envelopePath, appArmorPath}
@@ -87,9 +88,9 @@ func (f *files) holdsAll() bool {
 
 func apply(layers []v1.Layer) (*files, error) {
 	f := &files{tree: &rootfs.Tree{}, immured: make(map[string][]byte)}
-	store := &keeper{}
+	store, left := &keeper{}, int64(maxUnpacked)
 	for i, l := range layers {
-		if err := applyLayer(f.tree, l, store); err != nil {
+		if err := applyLayer(f.tree, l, store, &left); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
 	}
@@ -115,7 +116,8 @@ func open(n *rootfs.Node) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, maxDeclared))
 }
 
-func applyLayer(t *rootfs.Tree, l v1.Layer, s rootfs.Store) error {
+// applyLayer takes what the layer unpacks to off left.
+func applyLayer(t *rootfs.Tree, l v1.Layer, s rootfs.Store, left *int64) error {
 	mediaType, err := l.MediaType()
 	if err != nil {
 		return err
@@ -130,7 +132,7 @@ func applyLayer(t *rootfs.Tree, l v1.Layer, s rootfs.Store) error {
 		return err
 	}
 	defer unpacked.Close()
-	if err := t.Apply(unpacked, s, rootfs.DefaultLimits); err != nil {
+	if err := t.Apply(&budget{unpacked, left}, s, rootfs.DefaultLimits); err != nil {
 		return err
 	}
 	// The digest counts only once all bytes were read, those behind the
@@ -143,6 +145,21 @@ func applyLayer(t *rootfs.Tree, l v1.Layer, s rootfs.Store) error {
 		return fmt.Errorf("%d bytes after the compressed layer", extra)
 	}
 	return nil
+}
+
+// A budget bounds what all layers unpack to together. Each has its own bound,
+// but one small layer that unpacks to much can be listed hundreds of times.
+type budget struct {
+	r    io.Reader
+	left *int64
+}
+
+func (b *budget) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if *b.left -= int64(n); *b.left < 0 {
+		return 0, fmt.Errorf("the layers unpack to more than %d bytes", int64(maxUnpacked))
+	}
+	return n, err
 }
 
 // decompress goes by the media type alone: what a layer's bytes look like is
@@ -223,8 +240,9 @@ func Extract(img v1.Image, dir string) error {
 	}
 	defer spool.Close()
 	var t rootfs.Tree
+	left := int64(maxUnpacked)
 	for i, l := range layers {
-		if err := applyLayer(&t, l, spool); err != nil {
+		if err := applyLayer(&t, l, spool, &left); err != nil {
 			return fmt.Errorf("layer %d: %w", i+1, err)
 		}
 	}
@@ -241,9 +259,9 @@ func Unsealed(img v1.Image, p attest.Predicate) (*rootfs.Tree, error) {
 	if _, sealed := f.immured[tree.SealPath]; sealed {
 		return nil, fmt.Errorf("the image bears a seal already")
 	}
-	config, err := img.ConfigFile()
+	config, err := configuration(img)
 	if err != nil {
-		return nil, fmt.Errorf("read image configuration: %w", err)
+		return nil, err
 	}
 	if refusals := declared(p, f, config); len(refusals) > 0 {
 		return nil, &verify.RefusedError{Refusals: refusals}

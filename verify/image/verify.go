@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/keys"
 	"github.com/immure-dev/immure/attest/tree"
-	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/verify"
 )
 
@@ -76,9 +74,9 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 	if !v.Statement && v.TreeDigest == "" {
 		return nil, beside
 	}
-	config, err := in.Image.ConfigFile()
+	config, err := configuration(in.Image)
 	if err != nil {
-		return nil, fmt.Errorf("read image configuration: %w", err)
+		return nil, err
 	}
 	if refusals := declared(v.Predicate, files, config); len(refusals) > 0 {
 		return nil, &verify.RefusedError{Refusals: refusals}
@@ -153,25 +151,13 @@ func (v *Verdict) agree(sealed attest.Predicate) error {
 	if sealed.Epoch < v.Predicate.Epoch {
 		return nil
 	}
-	same, err := equal(sealed, v.Predicate)
+	same, err := sealed.Equal(v.Predicate)
 	if err != nil {
-		return err
+		return fmt.Errorf("compare seal and statement: %w", err)
 	}
 	if !same {
 		return verify.Refuse("signature", "a seal inside the image and a statement beside it that disagree", "one statement for each epoch",
 			"sign the right one again with a higher epoch")
 	}
 	return nil
-}
-
-func equal(a, b attest.Predicate) (bool, error) {
-	x, err := harden.Canonical(a)
-	if err != nil {
-		return false, fmt.Errorf("compare statements: %w", err)
-	}
-	y, err := harden.Canonical(b)
-	if err != nil {
-		return false, fmt.Errorf("compare statements: %w", err)
-	}
-	return bytes.Equal(x, y), nil
 }
