@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/oci"
@@ -66,11 +69,17 @@ func pinned(service harden.Boundary, sources map[string]string) error {
 	return nil
 }
 
-// resolved is where a path leads inside the root. A path that leads nowhere is
-// its own: the runtime makes it there.
+// resolved is where a path leads inside the root. A path that is missing there
+// is its own: the runtime makes it, or another mount brings it. One that a link
+// leads to nowhere is not, for the runtime would make that and mount there.
 func resolved(t *rootfs.Tree, p string) string {
 	_, real, err := t.Resolve(p)
-	if err != nil {
+	switch {
+	case err == nil:
+		return real
+	case !errors.Is(err, fs.ErrNotExist):
+		return "" // no place to mount at
+	case order.Beneath(p, real):
 		return p
 	}
 	return real
