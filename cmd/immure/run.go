@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -82,9 +83,8 @@ func (o *runOptions) detached(cmd *cobra.Command) error {
 	if o.asJSON {
 		return printJSON(cmd.OutOrStdout(), running)
 	}
-	for _, p := range running.Publish {
-		fmt.Fprintf(cmd.ErrOrStderr(), "immure: %s listens on %s for %d/%s\n", running.ID, p.Host, p.Container, p.Proto)
-	}
+	published(cmd.ErrOrStderr(), running)
+	fmt.Fprintf(cmd.ErrOrStderr(), "immure: kill %d stops it; its output goes to %s\n", running.PID, runtime.LogPath(runtime.DefaultStateDir, running.ID))
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), running.ID)
 	return err
 }
@@ -152,8 +152,12 @@ func (o *runOptions) started(r runtime.Running) {
 		_ = printJSON(os.Stderr, r)
 		return
 	}
+	published(os.Stderr, r)
+}
+
+func published(w io.Writer, r runtime.Running) {
 	for _, p := range r.Publish {
-		fmt.Fprintf(os.Stderr, "immure: %s listens on %s for %d/%s\n", r.ID, p.Host, p.Container, p.Proto)
+		fmt.Fprintf(w, "immure: %s listens on %s for %d/%s\n", r.ID, p.Host, p.Container, p.Proto)
 	}
 }
 
