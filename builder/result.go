@@ -57,8 +57,8 @@ type Result struct {
 
 // A Measure is a number of files, directories apart, and their size.
 type Measure struct {
-	Files int
-	Bytes int64
+	Files int   `json:"files"`
+	Bytes int64 `json:"bytes"`
 }
 
 // A Waiver is a wide grant that the author let pass.

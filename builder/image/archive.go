@@ -10,11 +10,14 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-var blobName = regexp.MustCompile(`^(oci-layout|index\.json|blobs/sha256/[0-9a-f]{64})$`)
+var blobName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(oci-layout|index\.json|blobs/sha256/[0-9a-f]{64})$`)
+})
 
 // openArchive unpacks the archive of a layout into a directory of its own,
 // which Close removes.
@@ -69,7 +72,7 @@ func unpackLayout(ctx context.Context, r io.Reader, dir string, want v1.Hash) (*
 		if count > maxBlobs || total > maxArchive || h.Size < 0 {
 			return nil, errors.New("archive is too large")
 		}
-		if h.Typeflag != tar.TypeReg || !blobName.MatchString(name) {
+		if h.Typeflag != tar.TypeReg || !blobName().MatchString(name) {
 			return nil, fmt.Errorf("archive entry %q does not belong to an OCI layout", h.Name)
 		}
 		if err := writeBlob(filepath.Join(dir, filepath.FromSlash(name)), archive); err != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -126,13 +125,13 @@ func (d *decoder) exec(n *node, p string) order.Set[grant.Command] {
 }
 
 var (
-	capabilityName = regexp.MustCompile(`^CAP_[A-Z_]{2,40}$`)
-	syscallName    = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,63}$`)
+	capabilityName = pattern(`^CAP_[A-Z_]{2,40}$`)
+	syscallName    = pattern(`^[a-z_][a-z0-9_]{0,63}$`)
 )
 
 func (d *decoder) capabilities(n *node, p string, f *File) {
 	set := grants(d, n, p, func(s string) (grant.Name, error) {
-		if !capabilityName.MatchString(s) && s != "ALL" {
+		if !capabilityName().MatchString(s) && s != "ALL" {
 			return "", errors.New(strconv.Quote(s) + " is no capability: write the kernel's name, as CAP_NET_BIND_SERVICE")
 		}
 		return grant.Name(s), nil
@@ -149,7 +148,7 @@ func (d *decoder) capabilities(n *node, p string, f *File) {
 
 func (d *decoder) syscalls(n *node, p string, f *File) {
 	names := grants(d, n, p, func(s string) (grant.Name, error) {
-		if !syscallName.MatchString(s) {
+		if !syscallName().MatchString(s) {
 			return "", errors.New(strconv.Quote(s) + " is no system call's name")
 		}
 		return grant.Name(s), nil

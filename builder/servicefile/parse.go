@@ -1,7 +1,6 @@
 package servicefile
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -37,7 +36,7 @@ func Parse(name string, data []byte) (*File, error) {
 const defaultID = 65532
 
 // serviceName is a DNS label, which is a valid user name too.
-var serviceName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$`)
+var serviceName = pattern(`^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$`)
 
 func (d *decoder) top(f *File) []field {
 	return []field{
@@ -91,7 +90,7 @@ func (d *decoder) service(n *node, p string) string {
 	if !ok {
 		return ""
 	}
-	if !serviceName.MatchString(s) || s == "root" {
+	if !serviceName().MatchString(s) || s == "root" {
 		d.add(n.at, "service %q: write 1 to 32 lower-case letters, digits and hyphens, a letter first, and not root", s)
 	}
 	return s
@@ -137,14 +136,14 @@ func (d *decoder) from(n *node, p string, from *From) {
 }
 
 // debianName is a package's name. Source: Debian Policy, section 5.6.1.
-var debianName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]{1,127}$`)
+var debianName = pattern(`^[a-z0-9][a-z0-9+.-]{1,127}$`)
 
 func (d *decoder) debian(deb *Debian) []field {
 	return []field{
 		{"packages", true, func(n *node, p string) {
 			d.list(n, p, func(n *node, p string) {
 				s, ok := d.text(n, p)
-				if ok && !debianName.MatchString(s) {
+				if ok && !debianName().MatchString(s) {
 					d.add(n.at, "%s: %q is no package's name", p, s)
 				}
 				deb.Packages = append(deb.Packages, s)

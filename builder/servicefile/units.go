@@ -3,7 +3,6 @@ package servicefile
 import (
 	"errors"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -51,10 +50,10 @@ func countOf(s string) (int64, error) {
 	return v, nil
 }
 
-var processors = regexp.MustCompile(`^([0-9]{1,6})(?:\.([0-9]{1,3}))?$`)
+var processors = pattern(`^([0-9]{1,6})(?:\.([0-9]{1,3}))?$`)
 
 func millisOf(s string) (int64, error) {
-	m := processors.FindStringSubmatch(s)
+	m := processors().FindStringSubmatch(s)
 	if m == nil {
 		return 0, errors.New("write processors with at most three decimals, as 0.5")
 	}

@@ -85,6 +85,11 @@ func build(ctx context.Context, o buildOptions, cmd *cobra.Command, p *progress)
 	if now.IsZero() {
 		now = time.Now()
 	}
+	clean, err := workdir()
+	if err != nil {
+		return err
+	}
+	defer clean()
 	r, err := builder.Build(ctx, f, builder.Options{
 		Dir: filepath.Dir(o.file), Now: now, Created: created, Relock: o.relock,
 		Progress: p.step, Notice: p.notice,
@@ -124,20 +129,25 @@ func build(ctx context.Context, o buildOptions, cmd *cobra.Command, p *progress)
 
 // A built is what build --json prints.
 type built struct {
-	Image       string          `json:"image"`
-	Digest      string          `json:"digest"`
-	TreeDigest  string          `json:"treeDigest"`
-	Boundary    string          `json:"boundary"`
-	Sealed      bool            `json:"sealed"`
-	Size        builder.Measure `json:"size"`
-	Unminimised builder.Measure `json:"unminimised"`
+	Image      string          `json:"image"`
+	Digest     string          `json:"digest"`
+	TreeDigest string          `json:"treeDigest"`
+	Boundary   string          `json:"boundary"`
+	Sealed     bool            `json:"sealed"`
+	Size       builder.Measure `json:"size"`
+	// Unminimised is of the source's files altogether; not known of a compiler.
+	Unminimised *builder.Measure `json:"unminimised,omitempty"`
 }
 
 func summary(name string, s *sealed, r *builder.Result) built {
-	return built{
+	b := built{
 		Image: name, Digest: s.subject.Digest.String(), TreeDigest: s.treeDigest, Boundary: r.Files.BoundaryDigest,
-		Sealed: s.signed, Size: r.Minimised, Unminimised: r.Unminimised,
+		Sealed: s.signed, Size: r.Minimised,
 	}
+	if r.Unminimised.Files > 0 {
+		b.Unminimised = &r.Unminimised
+	}
+	return b
 }
 
 // sourceDate is SOURCE_DATE_EPOCH, or the zero time.

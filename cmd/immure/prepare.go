@@ -2,7 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
@@ -22,6 +25,16 @@ func (o *runOptions) config(service, envelope harden.Boundary, root *root, id st
 		return nil, err
 	}
 	if err := pinned(service, sources); err != nil {
+		return nil, err
+	}
+	for _, e := range o.env {
+		if asked := grant.Env(grant.Literal(e)); asked.Check() != nil {
+			return nil, fmt.Errorf("--env %q: write NAME=VALUE", e)
+		} else if !service.Process.Env.Covers(asked) {
+			return nil, verify.Refuse("process.env", e, service.Process.Env.String(), "set a variable that the boundary names, or state it under run.env and sign again")
+		}
+	}
+	if err := o.environment(service); err != nil {
 		return nil, err
 	}
 	data, err := renderConfig(service, oci.Input{ID: id, Rootfs: root.dir, Hostname: id, Env: o.env, Mounts: sources})
@@ -48,6 +61,23 @@ func (o *runOptions) config(service, envelope harden.Boundary, root *root, id st
 	return data, nil
 }
 
+// environment judges -e: what the boundary does not allow is refused, and so
+// said before the configuration cannot be rendered.
+func (o *runOptions) environment(service harden.Boundary) error {
+	for _, e := range o.env {
+		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
+			return fmt.Errorf("--env %s: write NAME=VALUE", oneLine(e))
+		}
+		if allowed := service.Process.Env; !allowed.Covers(grant.Env(grant.Literal(e))) {
+			return verify.Refuse("process.env", e, allowed.String(), "set what the boundary allows, or state it under run.env and sign again")
+		}
+	}
+	return nil
+}
+
+// fillable are the kinds of slots that show something of the host's.
+var fillable = []string{"bind", "config", "engine", "hosts", "secret", "volume"}
+
 // pinned refuses sources for slots whose content was signed: it could change
 // after it was looked at.
 func pinned(service harden.Boundary, sources map[string]string) error {
@@ -56,7 +86,7 @@ func pinned(service harden.Boundary, sources map[string]string) error {
 		found := false
 		for _, s := range slots {
 			if s.At == at {
-				found = true
+				found = slices.Contains(fillable, s.Kind)
 				if s.Digest != order.Any {
 					return verify.Refuse("mounts", "a directory of the host at "+at, s.String(), "leave it out: run cannot hold its content still")
 				}

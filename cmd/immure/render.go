@@ -81,8 +81,13 @@ func renderAppArmor(d *declared) ([]byte, error) {
 }
 
 func renderDocker(d *declared) ([]byte, error) {
-	text, err := docker.Script(d.Pair.Service, d.Name)
-	return []byte(text), err
+	if d.File || !isImage(d.Name) {
+		text, err := docker.Script(d.Pair.Service, d.Name)
+		return []byte(text), err
+	}
+	name := d.service() + ":latest"
+	text, err := docker.Script(d.Pair.Service, name)
+	return []byte("# The engine cannot read " + oneLine(d.Name) + ": load it there first, as " + name + "\n" + text), err
 }
 
 // profileOf is the KEP-6061 artifact of a service with the floor.

@@ -129,6 +129,11 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 		return err
 	}
 	img.Close()
+	// What a run left that was killed together with its keeper. It is in nobody's
+	// way, so that trouble with it stops no other service.
+	if err := runtime.CleanStale(""); err != nil {
+		fmt.Fprintf(os.Stderr, "immure: note: %s\n", oneLine(err.Error()))
+	}
 	// From here on signals are the service's.
 	status, err := runtime.Run(context.WithoutCancel(ctx), runtime.Options{
 		Runtime: o.runtime, ID: id, Rootfs: root.dir, Config: config, Publish: ports,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,7 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -118,14 +117,14 @@ func number(v float64, unit string) string {
 // summary lists all figures.
 func (r *report) summary() {
 	r.title("figures")
-	var text bytes.Buffer
-	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\tgoal\tmeasured\t")
+	w := 0
 	for _, f := range r.figures {
-		fmt.Fprintf(w, "%s\t≤ %s\t%s\t%s\n", f.what, number(f.goal, f.unit), number(f.measured, f.unit), f.verdict())
+		w = max(w, utf8.RuneCountInString(f.what))
 	}
-	w.Flush() // into memory
-	r.printf("%s", text.String())
+	r.printf("%-*s  %9s  %9s\n", w, "", "at most", "measured")
+	for _, f := range r.figures {
+		r.printf("%-*s  %9s  %9s  %s\n", w, f.what, number(f.goal, f.unit), number(f.measured, f.unit), f.verdict())
+	}
 }
 
 // machine names what everything ran on.

@@ -43,6 +43,7 @@ type built struct {
 // build makes keys, builds, signs and pushes both services, and verifies them
 // by their digests. Each is built a second time in another directory.
 func (d *demo) build(ctx context.Context) error {
+	d.printf("In a directory of its own; digests are shortened.\n")
 	d.chapter("keys, and two services built and signed")
 	if _, err := d.done(ctx, "keygen"); err != nil {
 		return err
@@ -106,7 +107,7 @@ func (d *demo) again(ctx context.Context, name string) error {
 func (d *demo) plainHello(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", d.path("plain-hello"), ".")
 	cmd.Dir = d.path(hello)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "TMPDIR="+d.path("tmp"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.Join(ctx.Err(), fmt.Errorf("go build: %w: %s", err, strings.TrimSpace(string(out))))
 	}

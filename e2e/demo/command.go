@@ -29,7 +29,7 @@ type result struct {
 func (d *demo) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(d.repo, "bin", "immure"), args...)
 	cmd.Dir = d.dir
-	cmd.Env = append(os.Environ(), "COSIGN_PASSWORD=only for the demo")
+	cmd.Env = append(os.Environ(), "COSIGN_PASSWORD=only for the demo", "TMPDIR="+d.path("tmp"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTime
 	return cmd
@@ -76,7 +76,7 @@ func cmpStatus(r result, err error, args []string) error {
 // show prints an answer beneath its command.
 func (d *demo) show(text string) {
 	for l := range strings.Lines(text) {
-		d.printf("  %s\n", clip(brief(strings.TrimRight(l, "\n"))))
+		d.printf("  %s\n", clip(short(strings.TrimRight(l, "\n"))))
 	}
 }
 
@@ -91,17 +91,17 @@ func line(args []string) string {
 			quoted[i] = "'" + a + "'"
 		}
 	}
-	return brief(strings.Join(quoted, " "))
+	return short(strings.Join(quoted, " "))
 }
 
 var digests = regexp.MustCompile(`((?:sha256|immureTree1):[0-9a-f]{8})[0-9a-f]{56}`)
 
-// brief shortens digests, so that a line fits a terminal.
-func brief(s string) string { return digests.ReplaceAllString(s, "$1…") }
+// short shortens digests, so that a line fits a terminal.
+func short(s string) string { return digests.ReplaceAllString(s, "$1…") }
 
-// clip ends a line that says more than fits two lines of a terminal.
+// clip ends a line that is too long to be read at a glance.
 func clip(s string) string {
-	const most = 158
+	const most = 190
 	if r := []rune(s); len(r) > most {
 		return string(r[:most-1]) + "…"
 	}

@@ -36,7 +36,8 @@ func newDemo(ctx context.Context, repo string, out io.Writer) (*demo, error) {
 	if d.dir, err = os.MkdirTemp("", "immure-demo-"); err != nil {
 		return nil, err
 	}
-	err = d.startRegistry(ctx)
+	// Programs that are interrupted leave things in their temporary directory.
+	err = errors.Join(os.Mkdir(d.path("tmp"), 0o700), d.startRegistry(ctx))
 	for _, name := range []string{"hello", "redis"} {
 		err = errors.Join(err, d.copyExample(name, name))
 	}

@@ -54,3 +54,8 @@ func hostPIDs(config object) {
 }
 
 func hostCwd(config object) { config["process"].(object)["cwd"] = "/proc/self/fd/7" }
+
+func preload(config object) {
+	process := config["process"].(object)
+	process["env"] = append(process["env"].([]any), "LD_PRELOAD=/tmp/evil.so")
+}

@@ -72,9 +72,23 @@ func (d *demo) start(ctx context.Context, args ...string) (*service, error) {
 // stop asks the service to end and waits until nothing of it is left.
 func (s *service) stop() (status int, err error) { return s.once() }
 
+// end asks again and again: the first process of a container does not see what
+// comes before it listens for it (pid_namespaces(7)).
 func (s *service) end() (int, error) {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
-	err := <-s.ended
+	again, enough := time.NewTicker(time.Second), time.NewTimer(stopTime)
+	defer again.Stop()
+	defer enough.Stop()
+	var err error
+	for ended := false; !ended; {
+		_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
+		select {
+		case err = <-s.ended:
+			ended = true
+		case <-again.C:
+		case <-enough.C:
+			_ = s.cmd.Process.Kill() // its keeper cleans up
+		}
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return -1, err

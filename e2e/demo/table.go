@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -24,57 +25,53 @@ func (d *demo) table(ctx context.Context) error {
 		f.calls = n
 	}
 	d.chapter("what was reached")
-	h, r := d.figures[hello], d.figures[redis]
-	t := tabwriter.NewWriter(d.out, 0, 0, 3, ' ', 0)
-	row := func(what string, of func(*figures) string, beside string) {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", what, of(h), of(r), beside)
-	}
-	fmt.Fprintf(t, "\t%s\t%s\tbeside\n", hello, redis)
-	row("files in the image", func(f *figures) string { return fmt.Sprint(f.files) }, "")
-	row("size, uncompressed", func(f *figures) string { return megabytes(f.size) }, "")
-	row("unminimised", func(f *figures) string {
-		return fmt.Sprintf("%s, %d files", megabytes(f.unminimised), f.unminimisedFiles)
-	}, "as go build leaves it; the packages and what they depend on")
-	docker := len(profiles.DockerDefault().Allowed())
-	row("system calls allowed", func(f *figures) string { return fmt.Sprint(f.calls) },
-		fmt.Sprintf("Docker's default: %d (and their 32-bit forms)", docker))
-	row("built, signed, pushed", func(f *figures) string { return seconds(f.build) }, "")
-	row("built once more", func(f *figures) string { return seconds(f.rebuild) }, "")
-	row("verified", func(f *figures) string { return seconds(f.verify) }, "")
-	row("run, until it listens", func(f *figures) string { return seconds(f.start) }, "verified, unpacked and every file checked first")
-	if err := t.Flush(); err != nil {
+	if err := d.figureTable(); err != nil {
 		return err
 	}
 	return d.refused()
 }
 
+func (d *demo) figureTable() error {
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
+	row := func(what string, of func(*figures) string, beside string) {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", what, of(d.figures[hello]), of(d.figures[redis]), beside)
+	}
+	fmt.Fprintf(t, "\t%s\t%s\t\n", hello, redis)
+	row("image, uncompressed", func(f *figures) string { return sized(f.size, f.files) }, "")
+	row("unminimised", func(f *figures) string { return sized(f.unminimised, f.unminimisedFiles) },
+		"as go build leaves it; the packages with what they depend on")
+	row("system calls allowed", func(f *figures) string { return fmt.Sprint(f.calls) },
+		fmt.Sprintf("Docker's default: %d, 32-bit forms included", len(profiles.DockerDefault().Allowed())))
+	row("built, signed, pushed", func(f *figures) string { return seconds(f.build) }, "redis: its packages fetched first")
+	row("built once more", func(f *figures) string { return seconds(f.rebuild) }, "the same digest")
+	row("verified", func(f *figures) string { return seconds(f.verify) }, "")
+	row("run until published", func(f *figures) string { return seconds(f.start) }, "verified, unpacked, every file checked first")
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for l := range strings.Lines(text.String()) {
+		d.printf("%s\n", strings.TrimRight(l, " \n"))
+	}
+	return nil
+}
+
 // refused lists the attempts, by what refused them.
 func (d *demo) refused() error {
-	d.printf("\nrefused: %d of %d attempts\n", len(d.attempts), len(d.attempts))
+	d.printf("\nrefused: %d of %d attempts, for\n", len(d.attempts), len(d.attempts))
 	by := make(map[string][]string)
 	var order []string
 	for i, a := range d.attempts {
 		if !slices.Contains(order, a.facet) {
 			order = append(order, a.facet)
 		}
-		by[a.facet] = append(by[a.facet], fmt.Sprint(i+1))
+		by[a.facet] = append(by[a.facet], fmt.Sprintf("%d", i+1))
 	}
 	t := tabwriter.NewWriter(d.out, 0, 0, 3, ' ', 0)
 	for _, facet := range order {
-		fmt.Fprintf(t, "  %s\t%s\n", facet, join(by[facet]))
+		fmt.Fprintf(t, "  %s\t%s\n", facet, strings.Join(by[facet], ", "))
 	}
 	return t.Flush()
-}
-
-func join(numbers []string) string {
-	out := "attempt "
-	for i, n := range numbers {
-		if i > 0 {
-			out += ", "
-		}
-		out += n
-	}
-	return out
 }
 
 // calls counts the names of the calls that a service may make, as its filter
@@ -93,6 +90,11 @@ func (d *demo) calls(ctx context.Context, ref string) (int, error) {
 	return len(policy.Allowed()), err
 }
 
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+func sized(bytes int64, files int) string {
+	if files == 1 {
+		return fmt.Sprintf("%.1f MB in 1 file", float64(bytes)/1e6)
+	}
+	return fmt.Sprintf("%.1f MB in %d files", float64(bytes)/1e6, files)
+}
 
 func seconds(t time.Duration) string { return fmt.Sprintf("%.2f s", t.Seconds()) }

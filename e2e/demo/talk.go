@@ -28,7 +28,7 @@ func (d *demo) get(ctx context.Context, url string) (string, error) {
 		return "", err
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
+	resp, err := patiently(ctx, func() (*http.Response, error) { return client.Do(req) })
 	if err != nil {
 		return "", err
 	}
@@ -44,26 +44,13 @@ func (d *demo) get(ctx context.Context, url string) (string, error) {
 	return string(body), nil
 }
 
-// ask sends redis commands over one connection, shows the answers and returns
-// them. A server that hangs up after an answer is not asked further.
+// ask sends redis commands, each over a connection of its own, shows the
+// answers and returns them.
 func (d *demo) ask(ctx context.Context, addr string, commands ...string) ([]string, error) {
-	dialer := net.Dialer{Timeout: askTime}
-	c, err := dialer.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(askTime)); err != nil {
-		return nil, err
-	}
-	in := bufio.NewReader(io.LimitReader(c, maxAnswer))
 	var answers []string
 	for _, command := range commands {
 		d.printf("redis %s> %s\n", addr, command)
-		if _, err := io.WriteString(c, command+"\r\n"); err != nil {
-			return answers, fmt.Errorf("ask redis: %w", err)
-		}
-		answer, err := reply(in)
+		answer, err := patiently(ctx, func() (string, error) { return exchange(ctx, addr, command) })
 		if err != nil {
 			return answers, fmt.Errorf("ask redis %q: %w", command, err)
 		}
@@ -71,6 +58,42 @@ func (d *demo) ask(ctx context.Context, addr string, commands ...string) ([]stri
 		answers = append(answers, answer)
 	}
 	return answers, nil
+}
+
+func exchange(ctx context.Context, addr, command string) (string, error) {
+	dialer := net.Dialer{Timeout: askTime}
+	c, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(askTime)); err != nil {
+		return "", err
+	}
+	if _, err := io.WriteString(c, command+"\r\n"); err != nil {
+		return "", err
+	}
+	return reply(bufio.NewReader(io.LimitReader(c, maxAnswer)))
+}
+
+// patiently asks until there is an answer: a port is published before the
+// service behind it has begun to listen.
+func patiently[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		answer, err := ask()
+		if err == nil || ctx.Err() != nil {
+			return answer, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return answer, err
+		}
+	}
 }
 
 // reply reads one simple, error, integer or bulk reply.

@@ -16,9 +16,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-
-	"github.com/immure-dev/immure/attest"
-	"github.com/immure-dev/immure/attest/evidence"
 )
 
 // An image of this project has its layers in this order.
@@ -149,51 +146,4 @@ func rewrite(l v1.Layer, change func(*tar.Header, []byte) []byte) (v1.Layer, err
 func layer(plain []byte) (v1.Layer, error) {
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(plain)), nil }
 	return tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer))
-}
-
-// lendStatement puts the signed statement of one image beside another.
-func (d *demo) lendStatement(ctx context.Context, from, to string) error {
-	owner, err := name.NewDigest(from)
-	if err != nil {
-		return err
-	}
-	borrower, err := name.NewDigest(to)
-	if err != nil {
-		return err
-	}
-	subject, err := remote.Head(borrower, remote.WithContext(ctx))
-	if err != nil {
-		return err
-	}
-	index, err := remote.Referrers(owner, remote.WithContext(ctx))
-	if err != nil {
-		return err
-	}
-	list, err := index.IndexManifest()
-	if err != nil {
-		return err
-	}
-	lent := 0
-	for _, m := range list.Manifests {
-		if m.Annotations[evidence.PredicateTypeAnnotation] != attest.PredicateType {
-			continue
-		}
-		statement, err := remote.Image(owner.Context().Digest(m.Digest.String()), remote.WithContext(ctx))
-		if err != nil {
-			return err
-		}
-		moved := mutate.Subject(statement, *subject).(v1.Image)
-		digest, err := moved.Digest()
-		if err != nil {
-			return err
-		}
-		if err := remote.Write(borrower.Context().Digest(digest.String()), moved, remote.WithContext(ctx)); err != nil {
-			return err
-		}
-		lent++
-	}
-	if lent == 0 {
-		return fmt.Errorf("no statement beside %s to lend", from)
-	}
-	return nil
 }

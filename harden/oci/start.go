@@ -48,7 +48,7 @@ func (r *reader) start() {
 	// (CVE-2024-21626), so such a directory is not even compared.
 	cwd := r.process.Cwd
 	if resolved := r.resolve(cwd); !clean(cwd) || !clean(resolved) || order.Beneath(cwd, "/proc") || order.Beneath(resolved, "/proc") {
-		r.unread("process.cwd", "directory %q is not absolute and clean, or lies under /proc", cwd)
+		r.unread("process.cwd", "directory %s is not absolute and clean, or lies under /proc", cwd)
 	}
 	p.Cwd = order.Of(grant.Literal(cwd))
 	var env []grant.Env

@@ -180,9 +180,10 @@ func digestOf(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// short fits a text into a refusal; two long ones that differ look different.
 func short(s string) string {
 	if len(s) > 80 {
-		return strconv.Quote(s[:80]) + "…"
+		return strconv.Quote(s[:40]) + "… (" + digestOf([]byte(s))[:19] + "…)"
 	}
 	return strconv.Quote(s)
 }

@@ -60,11 +60,19 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 	}
 	v := &Verdict{Manifest: digest}
 	opener := attest.NewOpener(o.Trusted)
+	// The image is read while its statement is looked for: neither needs the
+	// other, and both are waited for.
+	reading := make(chan holding, 1)
+	go func() { reading <- readHolding(in.Image, !o.Files) }()
 	beside, err := v.statement(ctx, in, attest.Manifest(raw), opener)
+	found := <-reading
 	if err != nil {
 		return nil, err
 	}
-	files, err := read(in.Image, v.Statement && !o.Files)
+	files, err := found.files, found.err
+	if err == nil && !v.Statement && !files.complete {
+		files, err = read(in.Image, false)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +82,7 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 	if !v.Statement && v.TreeDigest == "" {
 		return nil, beside
 	}
-	config, err := configuration(in.Image)
+	config, err := found.config, found.configErr
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +90,20 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 		return nil, &verify.RefusedError{Refusals: refusals}
 	}
 	return v, nil
+}
+
+// A holding is what was read of an image, and why what was not.
+type holding struct {
+	files     *files
+	err       error
+	config    *v1.ConfigFile
+	configErr error
+}
+
+func readHolding(img v1.Image, brief bool) (h holding) {
+	h.files, h.err = read(img, brief)
+	h.config, h.configErr = configuration(img)
+	return h
 }
 
 // statement looks for the statement that counts beside the image. That there
