@@ -54,7 +54,8 @@ func compile(ctx context.Context, pkg, out string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-buildmode=exe",
 		"-ldflags=-s -w -buildid=", "-o", out, ".")
 	cmd.Dir = pkg
-	cmd.Env = goEnv(os.Environ())
+	// What the toolchain leaves when it is killed goes with the directory.
+	cmd.Env = append(goEnv(os.Environ()), "GOTMPDIR="+filepath.Dir(out))
 	// A group of its own, so that the compilers it started end with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

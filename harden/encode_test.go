@@ -7,14 +7,10 @@ import (
 	"testing"
 
 	"github.com/immure-dev/immure/harden"
-	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/internal/boundarygen"
 	"pgregory.net/rapid"
 )
-
-func anyOf[E order.Element[E]](order.Set[E]) order.Set[E] { return order.AnySet[E]() }
-func anyArgs() grant.Args                                 { return grant.AnyArgs() }
 
 func TestEncodeDecode(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -202,3 +202,19 @@ func (s Syscalls) grantsOnly() bool {
 		return granted || r.Action.class() != s.fallback.class()
 	})
 }
+
+// Lines lists the policy for people: each call that is let through, with its
+// conditions, and what is answered otherwise.
+func (s Syscalls) Lines() []string {
+	if s.unconfined || s.architectures == nil {
+		return []string{s.String()}
+	}
+	d := s.decide()
+	var lines []string
+	for _, name := range s.names() {
+		for _, o := range d.named[name] {
+			lines = append(lines, describe(name, o))
+		}
+	}
+	return append(lines, fmt.Sprintf("otherwise %s", s.fallback))
+}

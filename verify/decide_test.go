@@ -35,6 +35,9 @@ func TestDecideAgreesWithTheOrder(t *testing.T) {
 		for _, e := range asked.Over(signed) {
 			facets = append(facets, e.Facet)
 		}
+		if len(d.Refusals) != len(facets) {
+			t.Fatalf("%d refusals for %d facets", len(d.Refusals), len(facets))
+		}
 		for i, refusal := range d.Refusals {
 			if refusal.Facet != facets[i] || refusal.Found == "" || refusal.Signed == "" || refusal.Mend == "" || strings.ContainsRune(refusal.String(), '\n') {
 				t.Fatalf("refusal %d is incomplete or out of order: %+v", i, refusal)

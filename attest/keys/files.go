@@ -73,7 +73,7 @@ func WriteFiles(privatePath, publicPath string, key PrivateKey, password []byte,
 	if !force {
 		for _, path := range []string{privatePath, publicPath} {
 			if _, err := os.Lstat(path); err == nil {
-				return fmt.Errorf("write key %s: %w: remove it first, or say that it may be replaced", path, fs.ErrExist)
+				return fmt.Errorf("write key %s: %w: remove it first, or replace it (--force)", path, fs.ErrExist)
 			} else if !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("write key: %w", err)
 			}

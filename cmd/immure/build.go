@@ -141,7 +141,7 @@ type built struct {
 
 func summary(name string, s *sealed, r *builder.Result) built {
 	b := built{
-		Image: name, Digest: s.subject.Digest.String(), TreeDigest: s.treeDigest, Boundary: r.Files.BoundaryDigest,
+		Image: name, Digest: s.subject.Digest.String(), TreeDigest: algorithm(s.treeDigest), Boundary: r.Files.BoundaryDigest,
 		Sealed: s.signed, Size: r.Minimised,
 	}
 	if r.Unminimised.Files > 0 {

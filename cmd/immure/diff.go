@@ -93,13 +93,13 @@ func (d differences) print(w io.Writer) error {
 	for _, one := range d {
 		for _, e := range one.Looser {
 			same = false
-			if _, err := fmt.Fprintf(w, "+ %s %s: %s (was %s)\n", one.Boundary, e.Facet, e.Got, e.Limit); err != nil {
+			if _, err := fmt.Fprintf(w, "+ %s %s: %s%s\n", one.Boundary, e.Facet, oneLine(e.Got), before("was", e.Limit)); err != nil {
 				return err
 			}
 		}
 		for _, e := range one.Tighter {
 			same = false
-			if _, err := fmt.Fprintf(w, "- %s %s: %s (now %s)\n", one.Boundary, e.Facet, e.Got, e.Limit); err != nil {
+			if _, err := fmt.Fprintf(w, "- %s %s: %s%s\n", one.Boundary, e.Facet, oneLine(e.Got), before("now", e.Limit)); err != nil {
 				return err
 			}
 		}
@@ -109,4 +109,13 @@ func (d differences) print(w io.Writer) error {
 		return err
 	}
 	return nil
+}
+
+// before shows the other side where it is short; a list of everything else
+// would hide what differs.
+func before(word, text string) string {
+	if len(text) > 40 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s %s)", word, oneLine(text))
 }

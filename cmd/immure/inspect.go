@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -16,7 +17,7 @@ import (
 func newInspect() *cobra.Command {
 	var t trust
 	var asJSON, files bool
-	var why string
+	var why, facet string
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE",
 		Short: "Show an image's outside, inside and boundary",
@@ -26,7 +27,7 @@ boundary between the two, with what nothing enforces.
 --files lists every file, --why GRANT says where a grant came from.
 
 ` + imageHelp,
-		Args: cobra.ExactArgs(1),
+		Args: oneImage,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := readDeclared(cmd.Context(), args[0], &t)
 			if err != nil {
@@ -48,6 +49,8 @@ boundary between the two, with what nothing enforces.
 				return v.printFiles(out)
 			case why != "":
 				return v.printWhy(out, why)
+			case facet != "":
+				return v.printFacet(out, facet)
 			}
 			return v.print(out)
 		},
@@ -57,7 +60,9 @@ boundary between the two, with what nothing enforces.
 	f.BoolVar(&asJSON, "json", false, "print for machines")
 	f.BoolVar(&files, "files", false, "list every file in the image")
 	f.StringVar(&why, "why", "", "say where this grant (a call, a path, a port, a capability) came from")
-	cmd.MarkFlagsMutuallyExclusive("json", "files", "why")
+	f.StringVar(&facet, "facet", "", "show the whole of one facet")
+	_ = cmd.RegisterFlagCompletionFunc("facet", cobra.FixedCompletions(harden.Facets(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.MarkFlagsMutuallyExclusive("json", "files", "why", "facet")
 	return cmd
 }
 
@@ -108,9 +113,13 @@ func (v *view) print(w io.Writer) error {
 	fmt.Fprintf(t, "%s\n\n", v.Image)
 	fmt.Fprintf(t, "OUTSIDE\n  serves\t%s\n  goes to\t%s\n  environment\t%s\n", list(v.Outside.Listen), list(v.Outside.Connect), list(v.Outside.Env))
 	fmt.Fprintf(t, "\nINSIDE\n  service\t%s, %s\n  files\t%d, %s\n", v.Service, v.Boundary.Service.Text("process.args"), len(v.Inside.Files), size(v.Inside.Bytes))
-	fmt.Fprintf(t, "\nBOUNDARY\tservice\tenvelope\n")
+	fmt.Fprintf(t, "\nBOUNDARY (where a request may be wider, the envelope follows; --facet NAME shows all)\n")
 	for _, name := range harden.Facets() {
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", name, brief(v.Boundary.Service, name), brief(v.Boundary.Envelope, name))
+		service, envelope := brief(v.Boundary.Service, name), brief(v.Boundary.Envelope, name)
+		fmt.Fprintf(t, "  %s\t%s\n", name, service)
+		if v.Boundary.Service.Text(name) != v.Boundary.Envelope.Text(name) {
+			fmt.Fprintf(t, "\t  envelope: %s\n", envelope)
+		}
 	}
 	if v.Signed != nil {
 		v.printSigned(t)
@@ -144,7 +153,11 @@ func (v *view) printSigned(w io.Writer) {
 func (v *view) printFiles(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, f := range v.Inside.Files {
-		fmt.Fprintf(t, "%s\t%04o\t%d:%d\t%d\t%s\n", oneLine(f.Path), f.Mode, f.UID, f.GID, f.Size, oneLine(f.Why))
+		path := f.Path
+		if f.Target != "" {
+			path += " -> " + f.Target
+		}
+		fmt.Fprintf(t, "%04o\t%d:%d\t%d\t%s\t%s\n", f.Mode, f.UID, f.GID, f.Size, oneLine(path), oneLine(f.Why))
 	}
 	return t.Flush()
 }
@@ -153,14 +166,24 @@ func (v *view) printWhy(w io.Writer, grant string) error {
 	if v.Signed == nil {
 		return fmt.Errorf("the image bears no statement that says where grants came from")
 	}
-	found := false
+	exactly := v.printOrigins(w, func(facet, g string) bool {
+		return g == grant || facet == grant || strings.HasSuffix(g, " "+grant) || strings.HasPrefix(g, grant+" ")
+	})
+	if exactly || v.printOrigins(w, func(_, g string) bool { return strings.Contains(g, grant) }) {
+		return nil
+	}
+	return fmt.Errorf("nothing grants %q", grant)
+}
+
+// printOrigins prints where the grants that match came from.
+func (v *view) printOrigins(w io.Writer, match func(facet, grant string) bool) (found bool) {
 	for _, one := range []struct {
 		name string
 		harden.Boundary
 	}{{"service", v.Signed.Service}, {"envelope", v.Signed.Envelope}} {
 		for _, facet := range harden.Facets() {
 			for _, g := range one.Grants(facet) {
-				if g == grant || strings.HasSuffix(g, " "+grant) || strings.HasPrefix(g, grant+" ") {
+				if match(facet, g) {
 					found = true
 					from := cmp.Or(v.Signed.Why(one.name, facet, g), "nobody says where")
 					fmt.Fprintf(w, "%s %s: %s from %s\n", one.name, facet, oneLine(g), from)
@@ -168,8 +191,28 @@ func (v *view) printWhy(w io.Writer, grant string) error {
 			}
 		}
 	}
-	if !found {
-		return fmt.Errorf("nothing grants %q", grant)
+	return found
+}
+
+// printFacet prints the whole of one facet, one grant a line.
+func (v *view) printFacet(w io.Writer, name string) error {
+	if !slices.Contains(harden.Facets(), name) {
+		return fmt.Errorf("--facet %s is none of: %s", name, strings.Join(harden.Facets(), ", "))
+	}
+	for _, one := range []struct {
+		name string
+		harden.Boundary
+	}{{"service", v.Boundary.Service}, {"envelope", v.Boundary.Envelope}} {
+		fmt.Fprintf(w, "%s %s\n", one.name, name)
+		lines := one.Grants(name)
+		if name == "syscalls" {
+			lines = one.Syscalls.Lines()
+		}
+		for _, g := range lines {
+			if _, err := fmt.Fprintf(w, "  %s\n", oneLine(g)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -183,7 +226,7 @@ func list(items []string) string {
 
 // brief fits a facet into a table.
 func brief(b harden.Boundary, name string) string {
-	const most = 48
+	const most = 64
 	text := oneLine(b.Text(name))
 	if r := []rune(text); len(r) > most {
 		return string(r[:most-1]) + "…"
@@ -192,8 +235,7 @@ func brief(b harden.Boundary, name string) string {
 }
 
 func size(n int64) string {
-	const mb = 1 << 20
-	if n < mb {
+	if n < 1e6 {
 		return fmt.Sprintf("%.1f kB", float64(n)/1000)
 	}
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)

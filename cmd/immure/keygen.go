@@ -37,6 +37,7 @@ func newKeygen() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&kind, "type", string(keys.ECDSA), "ecdsa (P-256) or ed25519")
 	f.StringVarP(&prefix, "output", "o", "cosign", "path of the two files without their endings")
+	_ = cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions([]string{string(keys.ECDSA), string(keys.Ed25519)}, cobra.ShellCompDirectiveNoFileComp))
 	f.BoolVar(&force, "force", false, "replace files that exist")
 	return cmd
 }

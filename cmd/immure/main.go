@@ -78,8 +78,24 @@ func report(err error) int {
 		fmt.Fprintln(os.Stderr, "immure: interrupted")
 		return statusUndecided
 	}
-	fmt.Fprintf(os.Stderr, "immure: %s\n", strings.TrimRight(err.Error(), "\n"))
+	fmt.Fprintf(os.Stderr, "immure: %s\n", indented(err.Error()))
 	return statusUndecided
+}
+
+// maxErrorLines bounds what is shown of an error: a compiler says much.
+const maxErrorLines = 60
+
+// indented keeps the lines of an error apart from those that this program
+// begins itself: its text may come from a registry.
+func indented(text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if len(lines) > maxErrorLines {
+		lines = append(lines[:maxErrorLines], "…")
+	}
+	for i, l := range lines {
+		lines[i] = oneLine(strings.ReplaceAll(l, "\t", "    "))
+	}
+	return strings.Join(lines, "\n    ")
 }
 
 // oneLine keeps what comes from outside from breaking a line or a terminal.

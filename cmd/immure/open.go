@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -12,6 +13,7 @@ import (
 	"github.com/immure-dev/immure/attest/registry"
 	source "github.com/immure-dev/immure/builder/image"
 	"github.com/immure-dev/immure/verify/image"
+	"github.com/spf13/cobra"
 )
 
 // imageHelp is what every command says of its IMAGE argument.
@@ -59,6 +61,9 @@ func openImage(ctx context.Context, ref string, plainHTTP bool) (*opened, error)
 		name, _, _ := strings.Cut(ref, "@")
 		return &opened{Input: image.Input{Image: img.Image}, Name: name + "@" + img.Digest.String(), Local: true, close: img.Close}, nil
 	}
+	if err := checkReference(ref); err != nil {
+		return nil, err
+	}
 	repo, name, err := registry.Open(ref, registry.Options{PlainHTTP: plainHTTP})
 	if err != nil {
 		return nil, err
@@ -74,6 +79,26 @@ func openImage(ctx context.Context, ref string, plainHTTP bool) (*opened, error)
 		return nil, err
 	}
 	return o, nil
+}
+
+// checkReference wants a registry reference to name its registry: nothing is
+// asked of a host that was not named, not by a slip either.
+func checkReference(ref string) error {
+	if info, err := os.Stat(ref); err == nil {
+		kind := "oci-archive:"
+		if info.IsDir() {
+			kind = "oci:"
+		}
+		return fmt.Errorf("open image %s: this is a path here: write %s%s", ref, kind, ref)
+	}
+	if kind, rest, ok := strings.Cut(ref, "://"); ok {
+		return fmt.Errorf("open image %s: no %s:// here: write %s for a registry, or oci:DIR, oci-archive:FILE, docker-archive:FILE", ref, kind, rest)
+	}
+	host, _, ok := strings.Cut(ref, "/")
+	if !ok || !(strings.ContainsAny(host, ".:") || host == "localhost") {
+		return fmt.Errorf("open image %s: name the registry too, as docker.io/library/%s, or write oci:DIR for a layout", ref, ref)
+	}
+	return nil
 }
 
 func openLayout(ctx context.Context, rest string) (*opened, error) {
@@ -108,5 +133,13 @@ func (o *opened) read(ctx context.Context, from content.Source, digest v1.Hash) 
 		return err
 	}
 	o.Image, o.Beside = img, from
+	return nil
+}
+
+// oneImage wants exactly one argument.
+func oneImage(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("got %d arguments, want one IMAGE; what the service is started with comes from its boundary", len(args))
+	}
 	return nil
 }

@@ -27,13 +27,6 @@ func (o *runOptions) config(service, envelope harden.Boundary, root *root, id st
 	if err := pinned(service, sources); err != nil {
 		return nil, err
 	}
-	for _, e := range o.env {
-		if asked := grant.Env(grant.Literal(e)); asked.Check() != nil {
-			return nil, fmt.Errorf("--env %q: write NAME=VALUE", e)
-		} else if !service.Process.Env.Covers(asked) {
-			return nil, verify.Refuse("process.env", e, service.Process.Env.String(), "set a variable that the boundary names, or state it under run.env and sign again")
-		}
-	}
 	if err := o.environment(service); err != nil {
 		return nil, err
 	}
@@ -81,22 +74,38 @@ var fillable = []string{"bind", "config", "engine", "hosts", "secret", "volume"}
 // pinned refuses sources for slots whose content was signed: it could change
 // after it was looked at.
 func pinned(service harden.Boundary, sources map[string]string) error {
+	slots := slots(service)
 	for at := range sources {
-		slots := service.Mounts.Members()
-		found := false
-		for _, s := range slots {
-			if s.At == at {
-				found = slices.Contains(fillable, s.Kind)
-				if s.Digest != order.Any {
-					return verify.Refuse("mounts", "a directory of the host at "+at, s.String(), "leave it out: run cannot hold its content still")
-				}
-			}
-		}
-		if !found {
-			return verify.Refuse("mounts", "a mount at "+at, service.Mounts.String(), "fill a slot that was signed")
+		i := slices.IndexFunc(slots, func(s grant.Slot) bool { return s.At == at })
+		switch {
+		case i < 0:
+			return verify.Refuse("mounts", "a mount at "+at, order.Of(slots...).String(), "fill a slot that was signed")
+		case slots[i].Digest != order.Any:
+			return verify.Refuse("mounts", "a directory of the host at "+at, slots[i].String(), "leave it out: run cannot hold its content still")
 		}
 	}
 	return nil
+}
+
+// slots are those that something of the host's can fill.
+func slots(service harden.Boundary) []grant.Slot {
+	return slices.DeleteFunc(service.Mounts.Members(), func(s grant.Slot) bool { return !slices.Contains(fillable, s.Kind) })
+}
+
+// unfilled names the slots that the service was signed with and that nothing
+// fills: they are empty directories that cannot be written.
+func (o *runOptions) unfilled(service harden.Boundary) []string {
+	sources, err := o.sources()
+	if err != nil {
+		return nil // told where they are used
+	}
+	var empty []string
+	for _, s := range slots(service) {
+		if _, filled := sources[s.At]; !filled && (s.Kind == "volume" || s.Kind == "config" || s.Kind == "secret") {
+			empty = append(empty, s.At)
+		}
+	}
+	return empty
 }
 
 // resolved is where a path leads inside the root. A path that is missing there

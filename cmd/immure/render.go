@@ -31,7 +31,7 @@ always the tightest, with what the runtime itself needs where the form is a
 runtime's.
 
 ` + imageHelp,
-		Args: cobra.ExactArgs(1),
+		Args: oneImage,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			form, ok := forms[to]
 			if !ok {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -44,7 +45,7 @@ be decided, and the service's own once it has started.
 Needs root and runc or crun.
 
 ` + imageHelp,
-		Args: cobra.ExactArgs(1),
+		Args: oneImage,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.detach {
 				return o.detached(cmd)
@@ -55,7 +56,7 @@ Needs root and runc or crun.
 	o.trust.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.name, "name", "", "name of the container (default: the service's name and a random end)")
-	f.StringArrayVarP(&o.publish, "publish", "p", nil, "publish [ADDR:]PORT:CONTAINERPORT[/tcp|/udp]; PORT 0 lets the kernel choose")
+	f.StringArrayVarP(&o.publish, "publish", "p", nil, "publish [ADDR:]PORT:CONTAINERPORT[/tcp|/udp], on every\naddress unless ADDR is given; PORT 0 lets the kernel choose")
 	f.StringArrayVar(&o.mounts, "mount", nil, "fill a signed mount slot: DESTINATION=PATH")
 	f.StringArrayVarP(&o.env, "env", "e", nil, "set NAME=VALUE, where the boundary allows the name")
 	f.StringVar(&o.runtime, "runtime", "", "path of runc or crun (default: found in PATH)")
@@ -128,19 +129,25 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
+	for _, at := range o.unfilled(service) {
+		fmt.Fprintf(os.Stderr, "immure: note: nothing fills %s (--mount %s=PATH): it is empty and cannot be written\n", at, at)
+	}
 	img.Close()
+	return o.start(ctx, service, runtime.Options{ID: id, Rootfs: root.dir, Config: config, Publish: ports})
+}
+
+// start runs what was prepared and ends with the service's status.
+func (o *runOptions) start(ctx context.Context, service harden.Boundary, r runtime.Options) error {
 	// What a run left that was killed together with its keeper. It is in nobody's
 	// way, so that trouble with it stops no other service.
 	if err := runtime.CleanStale(""); err != nil {
 		fmt.Fprintf(os.Stderr, "immure: note: %s\n", oneLine(err.Error()))
 	}
 	// From here on signals are the service's.
-	status, err := runtime.Run(context.WithoutCancel(ctx), runtime.Options{
-		Runtime: o.runtime, ID: id, Rootfs: root.dir, Config: config, Publish: ports,
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Check:   func(_ context.Context, pid int) error { return checkCreated(service, pid) },
-		Started: o.started,
-	})
+	r.Runtime, r.Started = o.runtime, o.started
+	r.Stdin, r.Stdout, r.Stderr = os.Stdin, os.Stdout, os.Stderr
+	r.Check = func(_ context.Context, pid int) error { return checkCreated(service, pid) }
+	status, err := runtime.Run(context.WithoutCancel(ctx), r)
 	switch {
 	case err != nil:
 		return err
@@ -191,6 +198,11 @@ func (o *runOptions) sources() (map[string]string, error) {
 		at, from, ok := strings.Cut(text, "=")
 		if _, twice := m[at]; !ok || !strings.HasPrefix(at, "/") || !strings.HasPrefix(from, "/") || twice {
 			return nil, fmt.Errorf("--mount %s: write DESTINATION=PATH, both absolute, each destination once", text)
+		}
+		if real, err := filepath.EvalSymlinks(from); err != nil {
+			return nil, fmt.Errorf("--mount %s: %w", text, err)
+		} else if real == "/" {
+			return nil, verify.Refuse("mounts", "the host's root at "+at, "a volume, configuration or secret", "name the directory that holds what the service needs")
 		}
 		m[at] = from
 	}

@@ -26,7 +26,7 @@ the image and the statement beside it. The result is the image that a build
 with the key would have made. Its reference is printed on standard output.
 
 ` + imageHelp,
-		Args: cobra.ExactArgs(1),
+		Args: oneImage,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := to.check(); err != nil {
 				return err
@@ -56,6 +56,9 @@ func sealImage(ctx context.Context, ref, key string, to *destination) (string, e
 	defer o.Close()
 	p, err := draft(ctx, o)
 	if err != nil {
+		if _, sealed := image.Claimed(o.Image); sealed == nil {
+			err = errors.New("the image bears a seal already")
+		}
 		return "", fmt.Errorf("%s: %w", o.Name, err)
 	}
 	t, err := image.Unsealed(o.Image, p)

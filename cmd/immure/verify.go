@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/immure-dev/immure/attest/tree"
 	"github.com/immure-dev/immure/harden/oci"
 	"github.com/immure-dev/immure/verify"
 	"github.com/immure-dev/immure/verify/image"
@@ -18,7 +20,7 @@ const maxConfigBytes = 4 << 20
 func newVerify() *cobra.Command {
 	var t trust
 	var config string
-	var files, asJSON bool
+	var files, left, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify IMAGE --key cosign.pub [--config config.json]",
 		Short: "Judge an image, or a request to run it, by what was signed",
@@ -27,7 +29,7 @@ and its content and declarations must be those that were signed. With --config
 an OCI runtime configuration is judged against the signed envelope as well.
 
 ` + imageHelp,
-		Args: cobra.ExactArgs(1),
+		Args: oneImage,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			read := localFiles
 			if files {
@@ -35,7 +37,7 @@ an OCI runtime configuration is judged against the signed envelope as well.
 			}
 			o, v, err := t.verified(cmd.Context(), args[0], read)
 			if err != nil {
-				return err
+				return told(cmd, asJSON, args[0], err)
 			}
 			defer o.Close()
 			r := newResult(o, v)
@@ -49,7 +51,7 @@ an OCI runtime configuration is judged against the signed envelope as well.
 			if asJSON {
 				err = printJSON(cmd.OutOrStdout(), r)
 			} else {
-				err = r.print(cmd.OutOrStdout())
+				err = r.print(cmd.OutOrStdout(), left)
 			}
 			if err != nil {
 				return err
@@ -64,16 +66,27 @@ an OCI runtime configuration is judged against the signed envelope as well.
 	f := cmd.Flags()
 	f.StringVar(&config, "config", "", "judge this OCI runtime configuration (config.json; - is standard input)")
 	f.BoolVar(&files, "files", false, "read every file of an image in a registry, also where its manifest was signed")
+	f.BoolVar(&left, "left", false, "list the facets that a configuration cannot express, and who holds them")
 	f.BoolVar(&asJSON, "json", false, "print for machines")
 	_ = cmd.MarkFlagFilename("config", "json")
 	return cmd
 }
 
+// told prints a refusal for machines too, before it becomes the exit status.
+func told(cmd *cobra.Command, asJSON bool, ref string, err error) error {
+	var refused *verify.RefusedError
+	if !asJSON || !errors.As(err, &refused) {
+		return err
+	}
+	d := verify.Decision{Form: "image", Refusals: refused.Refusals, Left: []verify.Left{}}
+	return errors.Join(printJSON(cmd.OutOrStdout(), &result{Image: ref, Decision: &d}), err)
+}
+
 // A result is what verify prints.
 type result struct {
 	Image      string           `json:"image"`
-	Service    string           `json:"service"`
-	Epoch      int64            `json:"epoch"`
+	Service    string           `json:"service,omitempty"`
+	Epoch      int64            `json:"epoch,omitempty"`
 	TreeDigest string           `json:"treeDigest,omitempty"`
 	Statement  bool             `json:"statement"`
 	Files      bool             `json:"files"`
@@ -82,12 +95,12 @@ type result struct {
 
 func newResult(o *opened, v *image.Verdict) *result {
 	return &result{
-		Image: o.Name, Service: v.Predicate.Name, Epoch: v.Predicate.Epoch, TreeDigest: v.TreeDigest,
+		Image: o.Name, Service: v.Predicate.Name, Epoch: v.Predicate.Epoch, TreeDigest: algorithm(v.TreeDigest),
 		Statement: v.Statement, Files: v.Files,
 	}
 }
 
-func (r *result) print(w io.Writer) error {
+func (r *result) print(w io.Writer, left bool) error {
 	how := "seal inside, every file read"
 	switch {
 	case r.Statement && r.Files:
@@ -104,11 +117,11 @@ func (r *result) print(w io.Writer) error {
 		verdict = "refused"
 	}
 	_, err := fmt.Fprintf(w, "%s: %s, service %s, epoch %d (%s)\n", verdict, r.Image, r.Service, r.Epoch, how)
-	if err != nil || r.Decision == nil {
+	if err != nil || r.Decision == nil || !left {
 		return err
 	}
 	for _, l := range r.Decision.Left {
-		if _, err := fmt.Fprintf(w, "  %s: left to %s\n", l.Facet, l.To); err != nil {
+		if _, err := fmt.Fprintf(w, "  %s: not judged here, left to %s\n", l.Facet, l.To); err != nil {
 			return err
 		}
 	}
@@ -150,4 +163,12 @@ func readBounded(path string, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: more than %d bytes", path, most)
 	}
 	return data, nil
+}
+
+// algorithm writes a tree digest as other digests are written.
+func algorithm(digest string) string {
+	if digest == "" {
+		return ""
+	}
+	return tree.Algorithm + ":" + digest
 }

@@ -136,6 +136,9 @@ func (r *report) machine(ctx context.Context, b *bed) error {
 		return fmt.Errorf("name machine: %w", err)
 	}
 	r.printf("kernel     Linux %s\n", unix.ByteSliceToString(u.Release[:]))
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		r.printf("load       %s (1, 5 and 15 minutes, before)\n", strings.Join(strings.Fields(string(load))[:3], " "))
+	}
 	r.printf("Go         %s\n", runtime.Version())
 	for _, p := range []struct {
 		name string

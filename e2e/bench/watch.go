@@ -231,21 +231,27 @@ func destinations(n *notification) []string {
 // address reads a socket address. Those of other families leave the machine by
 // no network.
 func address(pid uint32, at, size uint64) []string {
-	if at == 0 || size < 2 {
+	if at == 0 || size < 4 { // not even a family and a port
 		return nil
 	}
 	raw := peek(pid, at, min(size, unix.SizeofSockaddrInet6))
 	if raw == nil {
 		return []string{"unreadable"}
 	}
-	port := func() uint16 { return binary.BigEndian.Uint16(raw[2:]) }
+	port := binary.BigEndian.Uint16(raw[2:])
+	var ip netip.Addr
 	switch family := binary.NativeEndian.Uint16(raw); {
 	case family == unix.AF_INET && len(raw) >= 8:
-		return []string{netip.AddrPortFrom(netip.AddrFrom4([4]byte(raw[4:8])), port()).String()}
+		ip = netip.AddrFrom4([4]byte(raw[4:8]))
 	case family == unix.AF_INET6 && len(raw) >= 24:
-		return []string{netip.AddrPortFrom(netip.AddrFrom16([16]byte(raw[8:24])), port()).String()}
+		ip = netip.AddrFrom16([16]byte(raw[8:24]))
+	default:
+		return nil
 	}
-	return nil
+	if port == 53 {
+		return []string{"a name server"} // whose address is this machine's own affair
+	}
+	return []string{netip.AddrPortFrom(ip, port).String()}
 }
 
 // peek reads another process's memory, or gives nil.

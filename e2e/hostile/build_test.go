@@ -87,6 +87,7 @@ func TestInterruptedPush(t *testing.T) {
 	f := service(t)
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
 			finished := false
 			for n := int64(1); !finished; n++ {
 				if n > 100 {
@@ -104,17 +105,18 @@ func interruptPush(t *testing.T, f *fixture, signal syscall.Signal, n int64) (fi
 	t.Helper()
 	registry := testregistry.Handler()
 	var seen atomic.Int64
-	pushing := make(chan *os.Process, 1)
+	pushing, ended := make(chan *os.Process, 1), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if seen.Add(1) == n {
 			p := <-pushing
 			_ = p.Signal(signal) // it runs: it waits for this answer
-			<-r.Context().Done()
+			<-ended
 			return
 		}
 		registry.ServeHTTP(w, r)
 	}))
 	defer server.Close()
+	defer server.CloseClientConnections()
 	ref := strings.TrimPrefix(server.URL, "http://") + "/hostile:1"
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -122,6 +124,7 @@ func interruptPush(t *testing.T, f *fixture, signal syscall.Signal, n int64) (fi
 	must(t, cmd.Start())
 	pushing <- cmd.Process
 	err := cmd.Wait()
+	close(ended)
 	must(t, ctx.Err())
 	if finished = seen.Load() < n; finished {
 		must(t, err)
@@ -196,7 +199,7 @@ func TestFullDisk(t *testing.T) {
 		})
 		t.Run("build by way of "+size, func(t *testing.T) {
 			disk, dir := small(t, size), filepath.Join(t.TempDir(), "image")
-			r := immureIn(t, []string{"TMPDIR=" + disk, "GOTMPDIR="}, "", "build", "-f", "testdata/service/immure.yaml", "--key", filepath.Join(scratch, "trusted.key"), "-o", dir)
+			r := immureIn(t, []string{"TMPDIR=" + disk}, "", "build", "-f", "testdata/service/immure.yaml", "--key", filepath.Join(scratch, "trusted.key"), "-o", dir)
 			if r.status != 2 {
 				t.Errorf("got status %d, want 2:\n%s", r.status, r.stderr)
 			}

@@ -13,12 +13,10 @@ import (
 const module = "github.com/immure-dev/immure/"
 
 type pkg struct {
-	ImportPath   string
-	Imports      []string
-	Deps         []string
-	TestImports  []string
-	XTestImports []string
-	Standard     bool
+	ImportPath string
+	Imports    []string
+	Deps       []string
+	Standard   bool
 }
 
 func list(t *testing.T, args ...string) []pkg {

@@ -47,8 +47,10 @@ func declared(p attest.Predicate, f *files, config *v1.ConfigFile) []verify.Refu
 type comparison struct{ refusals []verify.Refusal }
 
 func (c *comparison) refuse(facet, found, signed string) {
-	c.refusals = append(c.refusals, verify.Refusal{Facet: facet, Found: found, Signed: signed,
-		Mend: "build the image again: what it declares is not what was signed"})
+	c.refusals = append(c.refusals, verify.Refusal{
+		Facet: facet, Found: found, Signed: signed,
+		Mend: "build the image again: what it declares is not what was signed",
+	})
 }
 
 func (c *comparison) boundary(p attest.Predicate, f *files) {

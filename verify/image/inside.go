@@ -29,6 +29,8 @@ type File struct {
 	UID  uint32 `json:"uid"`
 	GID  uint32 `json:"gid"`
 	Size int64  `json:"size"`
+	// Target is of a symbolic link.
+	Target string `json:"target,omitempty"`
 	// Why is the reason that the image gives for the file.
 	Why string `json:"why"`
 }
@@ -55,7 +57,7 @@ func ReadInside(img v1.Image) (*Inside, error) {
 		if strings.HasPrefix(n.Path, dir+"/") {
 			reason = "immure's own: the boundary, its forms and the seal"
 		}
-		in.Files = append(in.Files, File{Path: n.Path, Mode: n.Mode, UID: n.UID, GID: n.GID, Size: n.Size, Why: reason})
+		in.Files = append(in.Files, File{Path: n.Path, Mode: n.Mode, UID: n.UID, GID: n.GID, Size: n.Size, Target: n.Target, Why: reason})
 	}
 	return in, nil
 }

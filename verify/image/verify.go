@@ -129,7 +129,12 @@ func (v *Verdict) statement(ctx context.Context, in Input, digests attest.Digest
 }
 
 func noSignature(err error) error {
-	return verify.Refuse("signature", err.Error(), "by a trusted key", "verify with the key that signed it, or sign it")
+	mend := "verify with the key that signed it, or build and sign it again"
+	var missing *attest.MissingError
+	if errors.As(err, &missing) && *missing == (attest.MissingError{Subject: missing.Subject}) {
+		mend = "it was not signed, or its signatures did not come along: immure seal signs what immure built"
+	}
+	return verify.Refuse("signature", err.Error(), "a boundary, by a trusted key", mend)
 }
 
 // seal opens the seal inside the image, compares it with the files and with
