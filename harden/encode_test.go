@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/immure-dev/immure/harden"
-	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/internal/boundarygen"
 	"pgregory.net/rapid"
 )
