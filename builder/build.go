@@ -10,6 +10,7 @@ import (
 	"github.com/immure-dev/immure/builder/bake"
 	"github.com/immure-dev/immure/builder/servicefile"
 	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/internal/rootfs"
 	"github.com/immure-dev/immure/profiles"
@@ -128,10 +129,19 @@ func notices(f *servicefile.File, r *Result) []string {
 			out = append(out, fmt.Sprintf("boundary.%s is not limited: any amount", l.key))
 		}
 	}
+	if c := r.Pair.Service.Network.Connect; c.IsAny() || slices.ContainsFunc(c.Members(), leadsOut) {
+		out = append(out, "boundary.connect: immure run gives the service a network namespace of its own, and no way out of it yet: under immure run it will reach none of "+c.String())
+	}
 	for _, w := range f.Waivers {
 		if !slices.ContainsFunc(r.Waivers, func(u Waiver) bool { return w.Covers(u.Facet, u.Grant) }) {
 			out = append(out, fmt.Sprintf("the waiver for %s %q waives nothing", w.Facet, w.Grant))
 		}
 	}
 	return out
+}
+
+// leadsOut reports whether a destination is beyond the loopback device.
+func leadsOut(e grant.Endpoint) bool {
+	host, block, _, err := e.Split()
+	return err != nil || (host != "localhost" && !block.Addr().IsLoopback())
 }

@@ -41,9 +41,6 @@ func compose(f *servicefile.File, from found) (*composer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: boundary.profile: %w", f.At("boundary.profile"), err)
 	}
-	if p.Kind != f.Kind {
-		return nil, fmt.Errorf("%s: boundary.profile: %s is for a %s, and kind is %s", f.At("boundary.profile"), name, p.Kind, f.Kind)
-	}
 	c := &composer{file: f, profile: p, b: p.Boundary, env: slices.Clone(f.Run.Env)}
 	c.origins.start("profile:" + name)
 	c.stated()

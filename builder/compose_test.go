@@ -26,7 +26,7 @@ func parse(t testing.TB, text string) *servicefile.File {
 	return f
 }
 
-var someFiles = found{executable: "/usr/bin/hello", rights: []grant.PathRight{"read /usr/bin/hello", "execute /usr/bin/hello"}}
+var someFiles = found{executable: "/usr/bin/hello", rights: []grant.PathRight{"read /usr/bin/hello", "execute /usr/bin/hello", "read /etc/hello"}}
 
 // composed gives the pair of boundaries of a service file.
 func composed(t testing.TB, text string) (*composer, harden.Pair, error) {
@@ -108,9 +108,10 @@ func TestComposeMounts(t *testing.T) {
 
 func TestComposeRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, want string }{
-		"unknown profile":    {head + "boundary: {profile: postgres}\n", "immure.yaml:4:12: boundary.profile"},
-		"profile of a job":   {head + "boundary: {profile: job}\n", "job is for a job, and kind is server"},
-		"beyond restricted":  {head + "boundary: {syscalls: [userfaultfd]}\n", "userfaultfd"},
+		"beyond restricted":  {head + "boundary: {syscalls: [userfaultfd]}\nwaivers: [{facet: syscalls, grant: userfaultfd, reason: test, expires: 2030-01-01}]\n", "userfaultfd"},
+		"capability":         {head + "boundary: {capabilities: [CAP_CHOWN]}\nwaivers: [{facet: capabilities, grant: CAP_CHOWN, reason: test, expires: 2030-01-01}]\n", "more than a restricted request has: capabilities CAP_CHOWN: leave it out, write envelope: strict"},
+		"root":               {strings.Replace(head, "]}", "], user: 0:0}", 1) + "waivers: [{facet: user.uid, grant: '0', reason: test, expires: 2030-01-01}]\n", "more than a restricted request has: user.uid 0"},
+		"host path":          {head + "boundary: {mounts: [{at: /data, kind: bind, source: /srv}]}\nwaivers: [{facet: mounts, grant: '/data bind of /srv nodev,noexec,nosuid,ro', reason: test, expires: 2030-01-01}]\n", "more than a restricted request has: mounts /data bind of /srv"},
 		"envelope facet":     {head + "envelope: {rootfs: sometimes}\n", `envelope: rootfs: "sometimes" is none of`},
 		"envelope part":      {head + "envelope: {mounts: [{at: /x, kind: config, colour: red}]}\n", "envelope: mounts:"},
 		"envelope number":    {head + "envelope: {resources.pidsMax: 1.5}\n", "resources.pidsMax"},
@@ -138,9 +139,32 @@ func TestEnvelopeFacets(t *testing.T) {
 	}
 }
 
+// What is more than restricted passes where the envelope states it in words.
+func TestEnvelopeStatesMoreThanRestricted(t *testing.T) {
+	const waivers = "waivers: [{facet: capabilities, grant: CAP_CHOWN, reason: test, expires: 2030-01-01}]\n"
+	const stated = head + "boundary: {capabilities: [CAP_CHOWN]}\n" + waivers
+	facets := "envelope:\n"
+	for _, set := range []string{"ambient", "bounding", "effective", "inheritable", "permitted"} {
+		facets += "  capabilities." + set + ": [CAP_CHOWN]\n"
+	}
+	for _, envelope := range []string{facets, "envelope: strict\n"} {
+		if _, pair, err := composed(t, stated+envelope); err != nil || pair.Envelope.Text("capabilities.bounding") != "CAP_CHOWN" {
+			t.Errorf("%s%v", envelope, err)
+		}
+	}
+	// The envelope alone needs the waiver as well.
+	if _, _, err := composed(t, head+facets); err == nil || !strings.Contains(err.Error(), "needs a waiver") {
+		t.Errorf("an envelope wider than its service: %v", err)
+	}
+	// A call or a port too many is no different.
+	if _, _, err := composed(t, head+"envelope: {network.listen: [1-1000/tcp, 2000-3000/tcp]}\n"); err == nil || !strings.Contains(err.Error(), "needs a waiver") {
+		t.Errorf("ports together: %v", err)
+	}
+}
+
 // TestOrigins checks that every grant of both boundaries has exactly one.
 func TestOrigins(t *testing.T) {
-	c, pair, err := composed(t, head+"boundary: {listen: [80/tcp], files: {scratch: [/tmp]}, syscalls: [getcpu], mounts: [{at: /c, kind: config}]}\n")
+	c, pair, err := composed(t, head+"boundary: {listen: [80/tcp], files: {scratch: [/tmp], read: [/etc/hello]}, syscalls: [getcpu], mounts: [{at: /c, kind: config}]}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +192,7 @@ func TestOrigins(t *testing.T) {
 		{"syscalls", "futex", "profile:go-static"},
 		{"sysctls", "net.ipv4.ip_unprivileged_port_start=80", "rule:low-ports"},
 		{"fileRights", "execute /usr/bin/hello", "rule:files"},
+		{"fileRights", "read /etc/hello", "stated"},
 		{"user.uid", "65532", "default:server"},
 		{"rootfs", "readOnly", "profile:go-static"},
 	} {

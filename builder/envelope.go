@@ -21,7 +21,7 @@ func envelope(f *servicefile.File, service harden.Boundary) (harden.Boundary, er
 	if f.Envelope == "strict" {
 		b, err = profiles.Strict(service)
 	} else {
-		b, err = profiles.Restricted(service)
+		b, err = profiles.Restricted(without(service, f))
 	}
 	if err == nil && len(f.EnvelopeFacets) > 0 {
 		b, err = overlay(b, f.EnvelopeFacets)
@@ -41,6 +41,16 @@ func envelope(f *servicefile.File, service harden.Boundary) (harden.Boundary, er
 			f.At("envelope"), &harden.ExcessError{Excesses: over})
 	}
 	return b, nil
+}
+
+// without takes the value of the kind's base for every facet that the envelope
+// states itself: what is restricted of the others is judged for them alone.
+func without(service harden.Boundary, f *servicefile.File) harden.Boundary {
+	base := profiles.Base(f.Kind)
+	for facet := range f.EnvelopeFacets {
+		service.Take(facet, base)
+	}
+	return service
 }
 
 // overlay replaces facets by their JSON values.

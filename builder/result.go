@@ -142,10 +142,14 @@ type wide struct{ facet, grant string }
 func waivers(f *servicefile.File, p harden.Pair, used []wide) []Waiver {
 	var out []Waiver
 	for _, facet := range harden.Facets() {
-		for _, b := range []harden.Boundary{p.Service, p.Envelope} {
-			for _, g := range servicefile.Wide(facet, b) {
-				used = append(used, wide{facet, g})
-			}
+		for _, g := range servicefile.Wide(facet, p.Service) {
+			used = append(used, wide{facet, g})
+		}
+		if _, ok := f.EnvelopeFacets[facet]; !ok {
+			continue // what engines ask for is the project's, not the author's
+		}
+		for _, g := range servicefile.Wide(facet, p.Envelope) {
+			used = append(used, wide{facet, g})
 		}
 	}
 	for _, u := range used {

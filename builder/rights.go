@@ -25,6 +25,14 @@ func (c *composer) rights(from found) {
 		return
 	}
 	rights = folded(covering(append(rights, from.rights...)))
+	stated := make([]string, 0, len(c.file.Files.Read)+len(c.file.Files.Execute))
+	for _, p := range c.file.Files.Read {
+		stated = append(stated, "read "+p)
+	}
+	for _, p := range c.file.Files.Execute {
+		stated = append(stated, "execute "+p)
+	}
+	c.origins.add("fileRights", "stated", stated...)
 	for _, r := range rights {
 		if !c.b.FileRights.Covers(r) {
 			c.origins.add("fileRights", "rule:files", r.String())

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -12,6 +13,9 @@ import (
 	"github.com/immure-dev/immure/internal/rootfs"
 )
 
+// arch is the machine that images are for, as in GOARCH.
+const arch = "amd64"
+
 // execStackFacet is the facet that an executable stack needs a waiver of.
 const execStackFacet = "memoryProtection.executableStack"
 
@@ -22,10 +26,18 @@ type selection struct {
 	source *source
 	rights []grant.PathRight
 	used   []wide // grants of files that were waived
+	// loader is the first program that has an ELF interpreter: it, if any,
+	// loads the shared objects that are kept as files.
+	loader string
 }
 
 func newSelection(f *servicefile.File, s *source) *selection {
-	return &selection{Keeper: keep.New(s), file: f, source: s}
+	k := keep.New(s)
+	if s.tree == nil {
+		// A link among the added files leads to no file of the host.
+		k.Only(s.Top())
+	}
+	return &selection{Keeper: k, file: f, source: s}
 }
 
 // choose keeps the program, what it needs and what is stated.
@@ -60,6 +72,9 @@ func (s *selection) choose() (found, error) {
 			return out, fmt.Errorf("%s: boundary.files.read: %w", s.file.At(fmt.Sprintf("boundary.files.read[%d]", i)), err)
 		}
 	}
+	if err := s.modules(); err != nil {
+		return out, fmt.Errorf("%s: boundary.files: %w", s.file.At("boundary.files"), err)
+	}
 	if err := s.accounts(); err != nil {
 		return out, err
 	}
@@ -76,7 +91,7 @@ func (s *selection) choose() (found, error) {
 
 // program keeps a program with its closure and returns its real path.
 func (s *selection) program(p, why string) (string, error) {
-	opts := elf.Options{Arch: "amd64"}
+	opts := elf.Options{Arch: arch}
 	if p == s.file.Run.Args[0] {
 		opts.Dlopen = s.file.Dlopen
 	}
@@ -84,12 +99,23 @@ func (s *selection) program(p, why string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if s.source.tree == nil && !s.source.Added(r.Program) {
+		return "", fmt.Errorf("%s: of this machine nothing is taken but the program and libraries: add it with boundary.files.add", r.Program)
+	}
+	s.runs(r)
+	if !r.IsStatic {
+		s.loader = cmp.Or(s.loader, p)
+	}
+	return r.Program, nil
+}
+
+// runs grants reading and executing the files of a closure.
+func (s *selection) runs(r *elf.Result) {
 	for _, f := range r.Files {
 		if f.Node.Type == rootfs.Regular {
 			s.rights = append(s.rights, grant.PathRight("read "+f.Path), grant.PathRight("execute "+f.Path))
 		}
 	}
-	return r.Program, nil
 }
 
 // execute keeps a program that the service starts itself, or everything in a

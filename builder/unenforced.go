@@ -18,7 +18,7 @@ var unheld = []struct{ facet, top, by string }{
 	{"scopes.signals", "any", "no launcher: the pid namespace"},
 	{"memoryProtection.writeExecute", "allowed", "no launcher: the system call filter where it looks at protections"},
 	{"network.listen", "", "no launcher: a port that is not published cannot be reached from outside the network namespace"},
-	{"network.connect", "", "no proxy and no packet filter: the network namespace"},
+	{"network.connect", "", "no proxy and no packet filter: immure run gives a network namespace that leads nowhere, an engine one that leads wherever its network does"},
 }
 
 // unenforced lists the facets in which the boundary states something and

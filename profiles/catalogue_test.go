@@ -137,22 +137,40 @@ func TestConstants(t *testing.T) {
 	}
 }
 
-// Every call has a number where a profile says so: a misspelt one would be
-// dropped by the runtimes without a word.
-func TestCallsExist(t *testing.T) {
+// constantsOf reads the names of constants in a file of golang.org/x/sys/unix.
+func constantsOf(t *testing.T, file, pattern string) []string {
+	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/sys").Output()
 	if err != nil {
 		t.Fatalf("find golang.org/x/sys: %v", err)
 	}
+	source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "unix", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(source), -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+// callsOf are the names of an architecture's system calls.
+func callsOf(t *testing.T, file string) []string {
+	t.Helper()
+	var calls []string
+	for _, name := range constantsOf(t, file, `SYS_(\w+)\s+=`) {
+		calls = append(calls, strings.ToLower(name))
+	}
+	slices.Sort(calls)
+	return calls
+}
+
+// Every call has a number where a profile says so: a misspelt one would be
+// dropped by the runtimes without a word.
+func TestCallsExist(t *testing.T) {
 	for arch, file := range map[string]string{"x86_64": "zsysnum_linux_amd64.go", "aarch64": "zsysnum_linux_arm64.go"} {
-		source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "unix", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		known := make(map[string]bool)
-		for _, m := range regexp.MustCompile(`SYS_(\w+)\s+=`).FindAllStringSubmatch(string(source), -1) {
-			known[strings.ToLower(m[1])] = true
-		}
+		known := callsOf(t, file)
 		for _, name := range Names() {
 			p, err := GetFor(name, arch)
 			if err != nil {
@@ -160,12 +178,35 @@ func TestCallsExist(t *testing.T) {
 			}
 			for _, r := range p.Boundary.Syscalls.Rules() {
 				for _, call := range r.Names {
-					if !known[call] {
+					if !slices.Contains(known, call) {
 						t.Errorf("%s: %s has no system call %q", name, arch, call)
 					}
 				}
 			}
 		}
+	}
+}
+
+// The names are the kernel's. A newer golang.org/x/sys may know more calls.
+func TestKernelNames(t *testing.T) {
+	known := callsOf(t, "zsysnum_linux_amd64.go")
+	if len(Calls()) < 380 || !slices.IsSorted(Calls()) {
+		t.Errorf("%d calls, or not sorted", len(Calls()))
+	}
+	for _, call := range Calls() {
+		if !slices.Contains(known, call) {
+			t.Errorf("x86_64 has no system call %q", call)
+		}
+	}
+	want := slices.DeleteFunc(constantsOf(t, "zerrors_linux.go", `(?m)^\s(CAP_\w+)\s+= 0x`), func(c string) bool { return c == "CAP_LAST_CAP" })
+	got := Capabilities()
+	if len(got) != unix.CAP_LAST_CAP+1 || got[unix.CAP_NET_BIND_SERVICE] != "CAP_NET_BIND_SERVICE" || got[unix.CAP_LAST_CAP] != "CAP_CHECKPOINT_RESTORE" {
+		t.Errorf("capabilities are not in the order of their numbers: %q", got)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("capabilities %q, want %q", got, want)
 	}
 }
 

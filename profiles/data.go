@@ -49,6 +49,8 @@ type catalogue struct {
 	profiles  map[string]listing
 	floors    map[string]floor
 	docker    harden.Syscalls
+	names     names
+	dangerous map[string]danger // by call
 	// notAarch64 names the calls that only older architectures have.
 	notAarch64 []string
 }
@@ -67,6 +69,15 @@ var data = sync.OnceValue(func() *catalogue {
 	load("profiles", &c.profiles)
 	load("floors", &c.floors)
 	load("docker-default", &c.docker)
+	load("names", &c.names)
+	var dangers []danger
+	load("dangerous", &dangers)
+	c.dangerous = make(map[string]danger)
+	for _, d := range dangers {
+		for _, call := range d.Calls {
+			c.dangerous[call] = d
+		}
+	}
 	var absent struct {
 		Source string   `json:"source"`
 		Groups []string `json:"groups"`

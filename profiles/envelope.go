@@ -41,12 +41,17 @@ func Strict(service harden.Boundary, floors ...[]harden.SyscallRule) (harden.Bou
 // them mask, their mounts and variables. Capabilities, user, rootfs, arguments
 // and resources stay the service's; nothing is privileged.
 //
-// It fails where the service needs a call that the engines' default refuses.
+// It fails where the service is more than that: a call that the engines' default
+// refuses, a capability but CAP_NET_BIND_SERVICE, root as user, a writable root
+// file system, namespaces or paths of the host, no no-new-privileges.
 // SELinux labels and hooks stay the service's, so that an engine that asks for
 // some is refused.
 //
 // Source: kubernetes.io, Pod Security Standards, Restricted; see engines.go.
 func Restricted(service harden.Boundary) (harden.Boundary, error) {
+	if err := unprivileged(service); err != nil {
+		return harden.Boundary{}, fmt.Errorf("make restricted envelope: %w", err)
+	}
 	out := service
 	out.Syscalls = DockerDefault()
 	if over := service.Syscalls.Over(out.Syscalls); len(over) > 0 {

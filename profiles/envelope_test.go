@@ -133,6 +133,45 @@ func TestRestrictedNamesTheCall(t *testing.T) {
 	}
 }
 
+// A service that is more than restricted gets no such envelope, and is told of
+// each facet. What the standard admits passes.
+func TestRestrictedIsUnprivileged(t *testing.T) {
+	bind := grant.NewSlot("/data", "bind", "nodev", "noexec", "nosuid", "ro")
+	bind.Source = "/srv/data"
+	for facet, widen := range map[string]func(*harden.Boundary){
+		"capabilities.ambient":     func(b *harden.Boundary) { b.Capabilities.Ambient = b.Capabilities.Ambient.With("CAP_SYS_ADMIN") },
+		"capabilities.bounding":    func(b *harden.Boundary) { b.Capabilities.Bounding = b.Capabilities.Bounding.With("CAP_NET_RAW") },
+		"capabilities.effective":   func(b *harden.Boundary) { b.Capabilities.Effective = order.AnySet[grant.Name]() },
+		"capabilities.inheritable": func(b *harden.Boundary) { b.Capabilities.Inheritable = order.AnySet[grant.Name]() },
+		"capabilities.permitted":   func(b *harden.Boundary) { b.Capabilities.Permitted = b.Capabilities.Permitted.With("CAP_CHOWN") },
+		"noNewPrivileges":          func(b *harden.Boundary) { b.NoNewPrivileges = "off" },
+		"user.uid":                 func(b *harden.Boundary) { b.User.UID = order.Between(0, 5) },
+		"namespaces.ipc":           func(b *harden.Boundary) { b.Namespaces.IPC = "host" },
+		"namespaces.mount":         func(b *harden.Boundary) { b.Namespaces.Mount = "host" },
+		"namespaces.network":       func(b *harden.Boundary) { b.Namespaces.Network = "host" },
+		"namespaces.pid":           func(b *harden.Boundary) { b.Namespaces.PID = "host" },
+		"namespaces.uts":           func(b *harden.Boundary) { b.Namespaces.UTS = "host" },
+		"rootfs":                   func(b *harden.Boundary) { b.Rootfs = "writable" },
+		"mounts":                   func(b *harden.Boundary) { b.Mounts = b.Mounts.With(bind) },
+	} {
+		service := Base("server")
+		widen(&service)
+		_, err := Restricted(service)
+		group, _, _ := strings.Cut(facet, ".")
+		if err == nil || !strings.Contains(err.Error(), "more than a restricted request has: "+group) || !strings.Contains(err.Error(), "envelope: strict") {
+			t.Errorf("%s: error %v does not say so", facet, err)
+		}
+		if _, err := Strict(service); err != nil {
+			t.Errorf("%s: strict: %v", facet, err)
+		}
+	}
+	service := Base("server")
+	service.Capabilities.Bounding = service.Capabilities.Bounding.With("CAP_NET_BIND_SERVICE")
+	if _, err := Restricted(service); err != nil {
+		t.Errorf("the capability that the standard admits: %v", err)
+	}
+}
+
 // Strict adds the floors to the system calls and nothing else.
 func TestStrictAddsTheFloorAlone(t *testing.T) {
 	service := Base("job")

@@ -9,41 +9,6 @@ import (
 	"github.com/immure-dev/immure/harden"
 )
 
-// forbiddenCalls are needed by no service, whatever their arguments: the
-// kernel's rarely used and often broken parts, and everything that makes,
-// enters or changes a boundary.
-var forbiddenCalls = []string{
-	// Keys, kernel code, tracing.
-	"add_key", "keyctl", "request_key", "bpf", "perf_event_open", "userfaultfd", "uretprobe",
-	"init_module", "finit_module", "delete_module", "create_module", "kexec_load", "kexec_file_load",
-	"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "kcmp", "pidfd_getfd", "pidfd_open",
-	"pidfd_send_signal", "lookup_dcookie", "syslog",
-	// Rings that make calls which no filter sees, and asynchronous input and output.
-	"io_uring_setup", "io_uring_enter", "io_uring_register", "io_setup", "io_submit", "io_getevents", "io_pgetevents",
-	// Mounts, namespaces, roots.
-	"mount", "umount2", "fsopen", "fsconfig", "fsmount", "fspick", "move_mount", "open_tree", "mount_setattr", "pivot_root", "chroot",
-	"setns", "unshare", "statmount", "listmount",
-	// Files by handle, quotas, accounting, swap, devices.
-	"open_by_handle_at", "name_to_handle_at", "quotactl", "quotactl_fd", "acct", "swapon", "swapoff", "mknod", "mknodat",
-	"fanotify_init", "fanotify_mark", "iopl", "ioperm", "modify_ldt", "nfsservctl", "vhangup", "ustat", "sysfs",
-	// Clocks, power, names of the machine.
-	"settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "stime", "reboot", "sethostname", "setdomainname",
-	// Other identities and privileges.
-	"setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid", "capset",
-	"chown", "fchown", "lchown", "fchownat", "setxattr", "lsetxattr", "fsetxattr",
-	// Walls, which only a launcher builds.
-	"seccomp", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "lsm_set_self_attr",
-	// Executable memory by other ways, shared memory of other programs.
-	"pkey_mprotect", "pkey_alloc", "memfd_create", "memfd_secret", "map_shadow_stack", "remap_file_pages", "uselib",
-	"shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl",
-	"mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr",
-	"vmsplice", "tee", "migrate_pages", "move_pages", "mbind", "set_mempolicy", "set_mempolicy_home_node",
-	// Other processes' scheduling and limits.
-	"sched_setattr", "sched_setscheduler", "sched_setparam", "sched_setaffinity", "setpriority", "ioprio_set",
-	// Calls of old, of other architectures, or unassigned ones.
-	"_sysctl", "socketcall", "ipc", "afs_syscall", "tuxcall", "vserver", "getpmsg", "putpmsg", "no_such_call",
-}
-
 // forbiddenUses are calls that are let through for other arguments.
 var forbiddenUses = map[string]struct {
 	call string
@@ -174,18 +139,50 @@ func TestNothingForbidden(t *testing.T) {
 		if n := len(s.Architectures()); n != 1 {
 			t.Errorf("%s: calls of %d architectures, %q", name, n, s.Architectures())
 		}
-		for _, call := range forbiddenCalls {
+		for call, d := range data().dangerous {
 			for _, r := range s.Rules() {
-				if slices.Contains(r.Names, call) {
-					t.Errorf("%s has a rule for %s", name, call)
+				// One that is answered an error is refused with it.
+				if slices.Contains(r.Names, call) && (!d.ByArguments || len(r.Args) == 0 && r.Action.Permits()) {
+					t.Errorf("%s has a rule for %s: %s", name, call, d.Why)
 				}
 			}
+		}
+		if got := DangerousIn(s); got != nil {
+			t.Errorf("%s lets through %q", name, got)
 		}
 		for what, use := range forbiddenUses {
 			if permits(s, use.call, use.args) {
 				t.Errorf("%s lets through %s: %s%v", name, what, use.call, use.args)
 			}
 		}
+	}
+}
+
+// Every use that is forbidden is of a call that is known to be dangerous, so
+// that nobody gets it by stating the call.
+func TestDangerous(t *testing.T) {
+	for what, use := range forbiddenUses {
+		if why, ok := Dangerous(use.call); !ok || why == "" {
+			t.Errorf("%s: %s is not known to be dangerous", what, use.call)
+		}
+	}
+	for _, call := range []string{"mount", "bpf", "io_uring_setup", "userfaultfd", "keyctl", "kexec_load", "ptrace", "setns"} {
+		if _, ok := Dangerous(call); !ok {
+			t.Errorf("%s is not known to be dangerous", call)
+		}
+	}
+	for _, call := range []string{"read", "getcpu", "mincore", "no_such_call"} {
+		if why, ok := Dangerous(call); ok {
+			t.Errorf("%s is dangerous: %s", call, why)
+		}
+	}
+	s := harden.NewSyscalls([]string{"x86_64"}, harden.Errno(eperm),
+		harden.SyscallRule{Names: []string{"socket"}, Action: harden.Allow, Args: []harden.SyscallArg{harden.NewSyscallArg(0, "eq", unix.AF_INET)}},
+		harden.SyscallRule{Names: []string{"bpf"}, Action: harden.Allow, Args: []harden.SyscallArg{harden.NewSyscallArg(0, "eq", 0)}},
+		harden.SyscallRule{Names: []string{"ioctl", "read"}, Action: harden.Allow},
+		harden.SyscallRule{Names: []string{"mount"}, Action: harden.Errno(eperm)})
+	if got := DangerousIn(s); !slices.Equal(got, []string{"bpf", "ioctl"}) {
+		t.Errorf("dangerous in a policy: %q", got)
 	}
 }
 

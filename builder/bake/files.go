@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/apparmor"
@@ -14,11 +15,11 @@ import (
 // Where immure's own files stand in an image.
 const (
 	Dir                 = "/.immure"
-	BoundaryPath        = Dir + "/boundary.json"
-	SeccompPath         = Dir + "/seccomp.json"
-	SeccompEnvelopePath = Dir + "/seccomp-envelope.json"
-	AppArmorPath        = Dir + "/apparmor"
-	ReasonsPath         = Dir + "/files.json"
+	boundaryPath        = Dir + "/boundary.json"
+	seccompPath         = Dir + "/seccomp.json"
+	seccompEnvelopePath = Dir + "/seccomp-envelope.json"
+	apparmorPath        = Dir + "/apparmor"
+	reasonsPath         = Dir + "/files.json"
 	SealPath            = Dir + "/seal.json"
 )
 
@@ -66,17 +67,17 @@ func NewFiles(service string, pair harden.Pair, floor ...harden.SyscallRule) (*F
 
 // Nodes are the files as nodes of a tree, the directory first.
 func (f *Files) Nodes() []rootfs.Node {
-	nodes := []rootfs.Node{dir(), file(BoundaryPath, f.Boundary)}
+	nodes := []rootfs.Node{dir(), file(boundaryPath, f.Boundary)}
 	if f.Seccomp != nil {
-		nodes = append(nodes, file(SeccompPath, f.Seccomp))
+		nodes = append(nodes, file(seccompPath, f.Seccomp))
 	}
 	if f.SeccompEnvelope != nil {
-		nodes = append(nodes, file(SeccompEnvelopePath, f.SeccompEnvelope))
+		nodes = append(nodes, file(seccompEnvelopePath, f.SeccompEnvelope))
 	}
 	if f.Reasons != nil {
-		nodes = append(nodes, file(ReasonsPath, f.Reasons))
+		nodes = append(nodes, file(reasonsPath, f.Reasons))
 	}
-	return append(nodes, file(AppArmorPath, []byte(f.AppArmor)))
+	return append(nodes, file(apparmorPath, []byte(f.AppArmor)))
 }
 
 func dir() rootfs.Node { return rootfs.Node{Path: Dir, Type: rootfs.Directory, Mode: 0o555} }
@@ -97,7 +98,7 @@ func treeOf(nodes ...rootfs.Node) (*rootfs.Tree, error) {
 }
 
 // FilesLayer is the layer that holds the files.
-func (f *Files) FilesLayer(c Clock) (*Layer, error) {
+func (f *Files) FilesLayer(c time.Time) (*Layer, error) {
 	t, err := treeOf(f.Nodes()...)
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ func (f *Files) FilesLayer(c Clock) (*Layer, error) {
 }
 
 // SealLayer is the layer that holds the seal alone.
-func SealLayer(seal []byte, c Clock) (*Layer, error) {
+func SealLayer(seal []byte, c time.Time) (*Layer, error) {
 	if len(seal) == 0 || len(seal) > MaxSealBytes {
 		return nil, fmt.Errorf("bake seal: %d bytes are not between 1 and %d", len(seal), MaxSealBytes)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -17,7 +18,7 @@ import (
 const (
 	LabelService  = "dev.immure.service"
 	LabelEpoch    = "dev.immure.epoch"
-	LabelBoundary = "dev.immure.boundary" // digest of BoundaryPath's content
+	LabelBoundary = "dev.immure.boundary" // digest of boundary.json
 	LabelRootfs   = "dev.immure.rootfs"   // "readOnly": what the image is meant for
 
 	// Source: Podman, docs/source/markdown/podman-run.1.md.
@@ -33,7 +34,7 @@ type Config struct {
 	Env      []string // NAME=value
 	Cwd      string
 	UID, GID uint32
-	Created  Clock
+	Created  time.Time // in whole seconds
 	Pair     harden.Pair
 	Files    *Files
 }

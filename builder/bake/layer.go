@@ -18,9 +18,6 @@ import (
 	"github.com/immure-dev/immure/internal/rootfs"
 )
 
-// A Clock is the one time that an image holds, in whole seconds.
-type Clock = time.Time
-
 // compression of layers. The level is part of what makes images reproducible:
 // another one gives other bytes.
 const compression = gzip.BestSpeed
@@ -36,7 +33,7 @@ type Layer struct {
 }
 
 // NewLayer writes the tree as a layer.
-func NewLayer(t *rootfs.Tree, c Clock) (*Layer, error) {
+func NewLayer(t *rootfs.Tree, c time.Time) (*Layer, error) {
 	l := new(Layer)
 	if err := l.write(t, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("bake layer: %w", err), l.Close())
@@ -44,7 +41,7 @@ func NewLayer(t *rootfs.Tree, c Clock) (*Layer, error) {
 	return l, nil
 }
 
-func (l *Layer) write(t *rootfs.Tree, c Clock) error {
+func (l *Layer) write(t *rootfs.Tree, c time.Time) error {
 	plain, packed := sha256.New(), sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(&l.store, packed), 1<<18)
 	// The header holds no name and no time: the writer's zero value.

@@ -11,7 +11,7 @@ import (
 // follow gives the node that p leads to and keeps the links on the way.
 func (k *Keeper) follow(p, why string) (*rootfs.Node, error) {
 	var links []*rootfs.Node
-	n, err := resolve(k.src.Lookup, p, &links)
+	n, err := resolve(k.files.Lookup, p, &links)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ var ErrMissing = errors.New("no such file")
 // A Keeper collects what an image keeps of a source.
 type Keeper struct {
 	src       elf.Source
+	files     elf.Source // what Path may take
 	tree      *rootfs.Tree
 	why       map[string]string
 	seen      map[string]bool // links and directories that were followed
@@ -30,12 +31,16 @@ type Keeper struct {
 // are, but for directories: these lose setuid, setgid and sticky bits and are
 // writable to their owner alone.
 func New(src elf.Source) *Keeper {
-	k := &Keeper{src: src, tree: new(rootfs.Tree), why: make(map[string]string), seen: make(map[string]bool)}
+	k := &Keeper{src: src, files: src, tree: new(rootfs.Tree), why: make(map[string]string), seen: make(map[string]bool)}
 	k.why["/"] = "root"
 	// The mode of the root is left out of a tree digest; engines change it.
 	k.put(rootfs.Node{Path: "/", Type: rootfs.Directory, Mode: 0o755}, "root")
 	return k
 }
+
+// Only lets [Keeper.Path] take files of the given part of the source alone. The
+// rest serves closures.
+func (k *Keeper) Only(files elf.Source) { k.files = files }
 
 // Why gives the reason for each path that is kept.
 func (k *Keeper) Why() map[string]string { return k.why }
@@ -187,13 +192,13 @@ func (k *Keeper) beneath(n *rootfs.Node, why string) error {
 	if n.Type != rootfs.Directory {
 		return nil
 	}
-	names, err := k.src.List(n.Path)
+	names, err := k.files.List(n.Path)
 	if err != nil {
 		return fmt.Errorf("keep %q: %w", n.Path, err)
 	}
 	for _, name := range names {
 		p := path.Join(n.Path, name)
-		child, err := k.src.Lookup(p)
+		child, err := k.files.Lookup(p)
 		if err != nil {
 			return fmt.Errorf("keep %q: %w", p, err)
 		}

@@ -61,6 +61,9 @@ func (o *Overlay) Added(p string) bool {
 	return n != nil && n.Type != rootfs.Directory
 }
 
+// Top is what was laid over, by itself. Nothing may be put after.
+func (o *Overlay) Top() elf.Source { return elf.FromTree(o.top) }
+
 // Lookup implements [elf.Source].
 func (o *Overlay) Lookup(p string) (*rootfs.Node, error) {
 	if n := o.top.Get(p); n != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/immure-dev/immure/harden/grant"
@@ -14,7 +13,7 @@ import (
 func (d *decoder) boundary(f *File) []field {
 	s := &f.Stated
 	return []field{
-		{"profile", false, func(n *node, p string) { set(&f.Profile)(d.text(n, p)) }},
+		{"profile", false, func(n *node, p string) { set(&f.Profile)(d.profile(n, p)) }},
 		{"listen", false, func(n *node, p string) { s.Network.Listen = grants(d, n, p, listenGrant) }},
 		{"connect", false, func(n *node, p string) { s.Network.Connect = grants(d, n, p, connectGrant) }},
 		{"files", false, func(n *node, p string) { d.mapping(n, p, d.files(f)) }},
@@ -122,44 +121,6 @@ func (d *decoder) exec(n *node, p string) order.Set[grant.Command] {
 		out = append(out, c)
 	})
 	return order.Of(out...)
-}
-
-var (
-	capabilityName = pattern(`^CAP_[A-Z_]{2,40}$`)
-	syscallName    = pattern(`^[a-z_][a-z0-9_]{0,63}$`)
-)
-
-func (d *decoder) capabilities(n *node, p string, f *File) {
-	set := grants(d, n, p, func(s string) (grant.Name, error) {
-		if !capabilityName().MatchString(s) && s != "ALL" {
-			return "", errors.New(strconv.Quote(s) + " is no capability: write the kernel's name, as CAP_NET_BIND_SERVICE")
-		}
-		return grant.Name(s), nil
-	})
-	if set.Covers("ALL") {
-		set = order.AnySet[grant.Name]()
-	}
-	c := &f.Stated.Capabilities
-	c.Bounding, c.Effective, c.Permitted = set, set, set
-	// Only through the ambient set, which must be inheritable too, does a
-	// program of another user than root have them. Source: capabilities(7).
-	c.Ambient, c.Inheritable = set, set
-}
-
-func (d *decoder) syscalls(n *node, p string, f *File) {
-	names := grants(d, n, p, func(s string) (grant.Name, error) {
-		if !syscallName().MatchString(s) {
-			return "", errors.New(strconv.Quote(s) + " is no system call's name")
-		}
-		return grant.Name(s), nil
-	})
-	if names.IsAny() {
-		f.Syscalls = []string{order.Any}
-		return
-	}
-	for _, s := range names.Members() {
-		f.Syscalls = append(f.Syscalls, string(s))
-	}
 }
 
 // checkPath reports a path that is not absolute and clean or holds a wildcard.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/order"
+	"github.com/immure-dev/immure/profiles"
 )
 
 // contradictions reports keys that cannot both hold.
@@ -24,6 +25,9 @@ func (d *decoder) contradictions(f *File) {
 		if f.Stated.Network.Connect.IsAny() {
 			d.add(at("boundary.connect"), "a job reaches loopback at most, not any destination")
 		}
+	}
+	if p, err := profiles.Get(f.Profile); f.Profile != "" && err == nil && p.Kind != f.Kind {
+		d.add(at("boundary.profile"), "boundary.profile: %s is for a %s, and kind is %s", f.Profile, p.Kind, f.Kind)
 	}
 	if f.Immutability == "strict" && len(f.Files.Scratch) > 0 {
 		d.add(at("boundary.files.scratch"), "immutability: strict means no scratch at all")

@@ -67,13 +67,12 @@ func (d *decoder) unknown(e entry, path string, fields []field) string {
 	if path != "" {
 		where = " in " + path
 	}
-	hint := ""
-	near := nearest(e.name, fields)
-	if near != "" {
-		hint = "; did you mean " + strconv.Quote(near) + "?"
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.name)
 	}
-	d.add(e.at, "unknown key %q%s%s", e.name, where, hint)
-	return near
+	d.add(e.at, "unknown key %q%s%s", e.name, where, didYouMean(e.name, names))
+	return nearest(e.name, names)
 }
 
 func find(fields []field, name string) (field, bool) {
@@ -100,7 +99,11 @@ func (d *decoder) is(n *node, path string, k nodeKind) bool {
 	if path == "" {
 		path = "the service file"
 	}
-	d.add(n.at, "%s must be %s, not %s", path, k, n.kind)
+	hint := ""
+	if k == isText && n.kind == isMapping {
+		hint = ": quote it if the colon is part of the text"
+	}
+	d.add(n.at, "%s must be %s, not %s%s", path, k, n.kind, hint)
 	return false
 }
 

@@ -2,17 +2,26 @@ package servicefile
 
 import (
 	"math"
+	"strconv"
 )
 
-// nearest returns the key that a misspelt one may have meant, or "".
-func nearest(name string, fields []field) string {
+// nearest returns the name that a misspelt one may have meant, or "".
+func nearest(name string, names []string) string {
 	best, least := "", 3
-	for _, f := range fields {
-		if n := distance(name, f.name); n < least && n < len(f.name) {
-			best, least = f.name, n
+	for _, f := range names {
+		if n := distance(name, f); n < least && 2*n < max(len(f), 3) {
+			best, least = f, n
 		}
 	}
 	return best
+}
+
+// didYouMean ends a line about a name that is unknown.
+func didYouMean(name string, names []string) string {
+	if near := nearest(name, names); near != "" {
+		return "; did you mean " + strconv.Quote(near) + "?"
+	}
+	return ""
 }
 
 // distance is the number of letters to insert, delete, replace or swap with

@@ -50,6 +50,11 @@ func countOf(s string) (int64, error) {
 	return v, nil
 }
 
+// minMillis is a millisecond of every tenth of a second, the least that a
+// configuration can ask for. Source: Linux kernel/sched/core.c,
+// min_cfs_quota_period.
+const minMillis = 10
+
 var processors = pattern(`^([0-9]{1,6})(?:\.([0-9]{1,3}))?$`)
 
 func millisOf(s string) (int64, error) {
@@ -58,5 +63,8 @@ func millisOf(s string) (int64, error) {
 		return 0, errors.New("write processors with at most three decimals, as 0.5")
 	}
 	v, err := strconv.ParseInt(m[1]+(m[2] + "000")[:3], 10, 64)
+	if err == nil && v < minMillis {
+		return 0, errors.New("the kernel's scheduler gives at least 0.01 of a processor")
+	}
 	return v, err
 }

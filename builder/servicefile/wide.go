@@ -8,52 +8,49 @@ import (
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/order"
+	"github.com/immure-dev/immure/profiles"
 )
 
 // facetNames are all facets of the boundary.
 var facetNames = harden.Facets()
 
-// maxPorts is the widest range of ports that needs no waiver, minBits the
-// shortest prefix of a destination block.
-const (
-	maxPorts = 1024
-	minBits  = 8
-)
-
-// Wide lists the grants of one facet of b that are wildcards in effect: the
-// root of the file tree, more than 1024 ports in one range, a block larger than
-// a /8, every capability, every call, the root user, the host's own files. Each
-// needs a waiver.
+// Wide lists the grants of one facet of b that are wildcards in effect or lead
+// out of the container: the root of the file tree, more than 1024 ports, more
+// destinations than a /8 (of IPv6: a /32) holds, a capability but
+// CAP_NET_BIND_SERVICE, a call that no service needs, the root user, the host's
+// own files. Each needs a waiver. Ports and destinations that are too many only
+// together are one grant: all of them, as the boundary writes them.
 func Wide(facet string, b harden.Boundary) []string {
 	switch facet {
 	case "syscalls":
 		if b.Syscalls.IsUnconfined() || b.Syscalls.Fallback().Permits() {
 			return []string{order.Any}
 		}
+		return profiles.DangerousIn(b.Syscalls)
 	case "capabilities.ambient":
-		return wide(b.Capabilities.Ambient, none[grant.Name])
+		return wide(b.Capabilities.Ambient, wideCapability)
 	case "capabilities.bounding":
-		return wide(b.Capabilities.Bounding, none[grant.Name])
+		return wide(b.Capabilities.Bounding, wideCapability)
 	case "capabilities.effective":
-		return wide(b.Capabilities.Effective, none[grant.Name])
+		return wide(b.Capabilities.Effective, wideCapability)
 	case "capabilities.inheritable":
-		return wide(b.Capabilities.Inheritable, none[grant.Name])
+		return wide(b.Capabilities.Inheritable, wideCapability)
 	case "capabilities.permitted":
-		return wide(b.Capabilities.Permitted, none[grant.Name])
+		return wide(b.Capabilities.Permitted, wideCapability)
 	case "user.uid":
 		if b.User.UID.Covers(order.Only(0)) {
 			return []string{b.User.UID.String()}
 		}
 	case "mounts":
-		return wide(b.Mounts, func(s grant.Slot) bool { return s.Source == "/" || s.At == "/" })
+		return wide(b.Mounts, func(s grant.Slot) bool { return s.Kind == "bind" || s.Source == "/" || s.At == "/" })
 	case "fileRights":
 		return wide(b.FileRights, func(r grant.PathRight) bool { return strings.HasSuffix(r.String(), " /") })
 	case "exec":
 		return wide(b.Exec, wideCommand)
 	case "network.listen":
-		return wide(b.Network.Listen, widePort)
+		return together(b.Network.Listen, widePorts)
 	case "network.connect":
-		return wide(b.Network.Connect, wideEndpoint)
+		return together(b.Network.Connect, wideEndpoints)
 	case "process.args":
 		if wideCommand(grant.Command{Args: b.Process.Args}) {
 			return []string{b.Process.Args.String()}
@@ -63,8 +60,6 @@ func Wide(facet string, b harden.Boundary) []string {
 	}
 	return nil
 }
-
-func none[E any](E) bool { return false }
 
 func wide[E order.Element[E]](s order.Set[E], is func(E) bool) []string {
 	if s.IsAny() {
@@ -79,15 +74,9 @@ func wide[E order.Element[E]](s order.Set[E], is func(E) bool) []string {
 	return out
 }
 
-func widePort(p grant.Port) bool {
-	lo, hi, _, err := p.Span()
-	return err == nil && int(hi)-int(lo) >= maxPorts
-}
-
-func wideEndpoint(e grant.Endpoint) bool {
-	host, block, port, err := e.Split()
-	return err == nil && (host == "*" || widePort(port) || (block.IsValid() && block.Bits() < minBits))
-}
+// wideCapability is true of all but the one that binds ports below 1024, which
+// Kubernetes' restricted Pod Security Standard lets anyone add.
+func wideCapability(n grant.Name) bool { return n != "CAP_NET_BIND_SERVICE" }
 
 func wideCommand(c grant.Command) bool {
 	p := c.Args.Patterns()
@@ -111,7 +100,11 @@ func (f *File) Waiver(facet, granted string) (Waiver, bool) {
 
 // ErrWaiver tells which waiver is missing for a grant.
 func ErrWaiver(facet, granted string) error {
-	return fmt.Errorf("%s %q needs a waiver: narrow it, or add to waivers {facet: %s, grant: %q, reason: …, expires: …}", facet, granted, facet, granted)
+	about := ""
+	if why, ok := profiles.Dangerous(granted); ok && facet == "syscalls" {
+		about = " (" + why + ")"
+	}
+	return fmt.Errorf("%s %q%s needs a waiver: narrow it, or add to waivers {facet: %s, grant: %q, reason: …, expires: …}", facet, granted, about, facet, granted)
 }
 
 // CheckWaivers reports each facet that the file states too widely without a
@@ -152,7 +145,7 @@ func (f *File) wideBoundary() harden.Boundary {
 	if len(f.Syscalls) == 1 && f.Syscalls[0] == order.Any {
 		b.Syscalls = harden.Unconfined()
 	} else {
-		b.Syscalls = harden.NewSyscalls([]string{"x86_64"}, harden.KillProcess)
+		b.Syscalls = harden.NewSyscalls([]string{"x86_64"}, harden.KillProcess, harden.SyscallRule{Names: f.Syscalls, Action: harden.Allow})
 	}
 	return b
 }

@@ -73,7 +73,11 @@ func document(name string, data []byte) (*node, error) {
 			GetMessage() string
 		}
 		if errors.As(err, &syntax) {
-			return fail(position(syntax.GetToken()), "%s", syntax.GetMessage())
+			at := position(syntax.GetToken())
+			if indentedWithTab(data, at.Line) {
+				return fail(at, "a tab in front of the text: indent with spaces")
+			}
+			return fail(at, "%s", syntax.GetMessage())
 		}
 		return fail(start, "%v", err)
 	}
@@ -95,6 +99,17 @@ func document(name string, data []byte) (*node, error) {
 		return fail(c.problem.Position, "%s", c.problem.Text)
 	}
 	return n, nil
+}
+
+// indentedWithTab reports whether the white space that a line begins with holds
+// a tab; lines count from one.
+func indentedWithTab(data []byte, line int) bool {
+	lines := bytes.Split(data, []byte("\n"))
+	if line > len(lines) {
+		return false
+	}
+	text := lines[line-1]
+	return bytes.ContainsRune(text[:len(text)-len(bytes.TrimLeft(text, " \t"))], '\t')
 }
 
 // parse shields the caller from faults of the parser.

@@ -125,6 +125,7 @@ func (r *report) summary() {
 	for _, f := range r.figures {
 		r.printf("%-*s  %9s  %9s  %s\n", w, f.what, number(f.goal, f.unit), number(f.measured, f.unit), f.verdict())
 	}
+	r.printf("load %s (1, 5 and 15 minutes), after\n", load())
 }
 
 // machine names what everything ran on.
@@ -136,9 +137,7 @@ func (r *report) machine(ctx context.Context, b *bed) error {
 		return fmt.Errorf("name machine: %w", err)
 	}
 	r.printf("kernel     Linux %s\n", unix.ByteSliceToString(u.Release[:]))
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		r.printf("load       %s (1, 5 and 15 minutes, before)\n", strings.Join(strings.Fields(string(load))[:3], " "))
-	}
+	r.printf("load       %s (1, 5 and 15 minutes), before\n", load())
 	r.printf("Go         %s\n", runtime.Version())
 	for _, p := range []struct {
 		name string
@@ -164,6 +163,16 @@ func (r *report) machine(ctx context.Context, b *bed) error {
 	r.printf("method     %d turns of each after %d that do not count, interleaved; medians; times from the start of a process\n", b.turns, warmUps)
 	r.printf("           to its end, memory as ru_maxrss\n")
 	return r.err
+}
+
+// load is what else the machine was busy with, this program included.
+// Source: proc_loadavg(5).
+func load() string {
+	data, err := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(data)); err == nil && len(fields) >= 3 {
+		return strings.Join(fields[:3], " ")
+	}
+	return "unknown"
 }
 
 // processor is the model in /proc/cpuinfo.

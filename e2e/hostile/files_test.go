@@ -118,8 +118,9 @@ func TestEachFileChanged(t *testing.T) {
 // The same bit in each file of a real service from Debian's packages.
 func TestEachFileOfRedisChanged(t *testing.T) {
 	f := redis(t)
+	files := flatten(t, f.img)
 	programs := 0
-	for n := range flatten(t, f.img).All() {
+	for n := range files.All() {
 		if !oneBit.on(n) {
 			continue
 		}
@@ -127,14 +128,14 @@ func TestEachFileOfRedisChanged(t *testing.T) {
 			programs++
 		}
 		t.Run(n.Path, func(t *testing.T) {
-			files := flatten(t, f.img)
+			t.Parallel()
 			top := new(rootfs.Tree)
 			must(t, top.Put(rootfs.Node{Path: "/", Type: rootfs.Directory, Mode: 0o755}))
 			for dir := path.Dir(n.Path); dir != "/"; dir = path.Dir(dir) {
 				must(t, top.Put(*files.Get(dir)))
 			}
-			oneBit.do(t, files, files.Get(n.Path))
-			must(t, top.Put(*files.Get(n.Path)))
+			must(t, top.Put(*n))
+			oneBit.do(t, top, top.Get(n.Path))
 			r := f.verify(t, inLayout(t, f.over(t, layer(t, top))))
 			if n.Path == tree.SealPath {
 				r.refused(t, 1, "immure: refused: signature: ")

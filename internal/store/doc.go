@@ -6,6 +6,9 @@
 // use its tree and held alone by whoever makes or removes it, so that no crash
 // leaves a lock behind.
 //
+// The store keeps the trees used last, a stated number of them, and those in
+// use; the time of a key's lock file is that of its last use.
+//
 // The store belongs to root alone. What it hands out is not checked again
 // here: whoever needs certainty computes the tree's digest.
 //

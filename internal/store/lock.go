@@ -10,7 +10,7 @@ import (
 )
 
 // lock opens the key's lock file and locks it; closing the file unlocks. With
-// LOCK_NB a lock that others hold is ErrInUse.
+// LOCK_NB a lock that others hold is errInUse.
 func (s *Store) lock(key string, how int) (*os.File, error) {
 	path := filepath.Join(s.dir, locksDir, key)
 	for {
@@ -21,7 +21,7 @@ func (s *Store) lock(key string, how int) (*os.File, error) {
 		if err := flock(f, how); err != nil {
 			f.Close()
 			if err == unix.EWOULDBLOCK {
-				return nil, ErrInUse
+				return nil, errInUse
 			}
 			return nil, err
 		}

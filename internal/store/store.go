@@ -22,8 +22,8 @@ const (
 // maxMaking bounds the left-over directories that one Open looks at.
 const maxMaking = 1 << 16
 
-// ErrInUse reports a tree that someone holds.
-var ErrInUse = errors.New("the tree is in use")
+// errInUse reports a tree that someone holds.
+var errInUse = errors.New("the tree is in use")
 
 // keyPattern is a SHA-256 digest in hexadecimal.
 var keyPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -78,17 +78,23 @@ func ownDirectory(dir string) error {
 // wait. An error of unpack leaves nothing.
 //
 // The tree stays for as long as it is not released. It must not be written to.
+// Of those that nobody holds, the store keeps the ones used last: making one
+// removes the others, so that there are at most 32.
 func (s *Store) Rootfs(key string, unpack func(dir string) error) (dir string, release func(), err error) {
 	if !keyPattern.MatchString(key) {
 		return "", nil, fmt.Errorf("find tree %q: the key is not a SHA-256 digest in hexadecimal", key)
 	}
 	dir = filepath.Join(s.dir, treesDir, key)
-	for {
+	for made := false; ; made = true {
 		lock, err := s.lock(key, unix.LOCK_SH)
 		if err != nil {
 			return "", nil, fmt.Errorf("find tree %s: %w", key, err)
 		}
 		if _, err := os.Lstat(dir); err == nil {
+			touch(lock)
+			if made {
+				s.prune()
+			}
 			return dir, func() { lock.Close() }, nil
 		}
 		lock.Close()
@@ -126,42 +132,14 @@ func (s *Store) make(key, dir string, unpack func(dir string) error) error {
 		err = os.Rename(aside, dir)
 	}
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(aside))
+		return errors.Join(err, os.RemoveAll(aside), os.Remove(lock.Name()))
 	}
+	touch(lock)
 	return syncDirectory(filepath.Dir(dir))
 }
 
-// Remove removes the tree with the key; an absent one is no error, one that is
-// held is [ErrInUse].
-func (s *Store) Remove(key string) error {
-	if !keyPattern.MatchString(key) {
-		return fmt.Errorf("remove tree %q: the key is not a SHA-256 digest in hexadecimal", key)
-	}
-	if err := s.remove(key); err != nil {
-		return fmt.Errorf("remove tree %s: %w", key, err)
-	}
-	return nil
-}
-
-func (s *Store) remove(key string) error {
-	lock, err := s.lock(key, unix.LOCK_EX|unix.LOCK_NB)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	// Renamed first: a removal that is cut short must not leave half a tree.
-	aside, err := os.MkdirTemp(filepath.Join(s.dir, makingDir), key+".*")
-	if err != nil {
-		return err
-	}
-	err = os.Rename(filepath.Join(s.dir, treesDir, key), filepath.Join(aside, "tree"))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return errors.Join(err, os.RemoveAll(aside), os.Remove(lock.Name()))
-}
-
-// sweep removes the directories in the making whose key nobody holds alone.
+// sweep removes the directories in the making that nobody makes, and the lock of
+// a key without a tree.
 func (s *Store) sweep() error {
 	d, err := os.Open(filepath.Join(s.dir, makingDir))
 	if err != nil {
@@ -178,13 +156,16 @@ func (s *Store) sweep() error {
 			return fmt.Errorf("%q is not ours; remove it", filepath.Join(d.Name(), name))
 		}
 		lock, err := s.lock(key, unix.LOCK_EX|unix.LOCK_NB)
-		if errors.Is(err, ErrInUse) {
+		if errors.Is(err, errInUse) {
 			continue // in the making; or in use, then it goes another time
 		}
 		if err != nil {
 			return err
 		}
 		err = os.RemoveAll(filepath.Join(d.Name(), name))
+		if _, absent := os.Lstat(filepath.Join(s.dir, treesDir, key)); errors.Is(absent, fs.ErrNotExist) {
+			err = errors.Join(err, os.Remove(lock.Name()))
+		}
 		lock.Close()
 		if err != nil {
 			return err

@@ -80,8 +80,9 @@ func TestAFailedUnpackLeavesNothing(t *testing.T) {
 	if !errors.Is(err, failure) {
 		t.Errorf("got %v", err)
 	}
-	wantEntries(t, s, makingDir, 0)
-	wantEntries(t, s, treesDir, 0)
+	for _, dir := range []string{treesDir, makingDir, locksDir} {
+		wantEntries(t, s, dir, 0)
+	}
 	dir, release, err := s.Rootfs(key, write("whole"))
 	if err != nil {
 		t.Fatal(err)
@@ -98,12 +99,12 @@ func TestRemove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Remove(key); !errors.Is(err, ErrInUse) {
+	if err := s.remove(key); !errors.Is(err, errInUse) {
 		t.Errorf("remove a held tree: %v", err)
 	}
 	release()
 	for range 2 {
-		if err := s.Remove(key); err != nil {
+		if err := s.remove(key); err != nil {
 			t.Error(err)
 		}
 	}
@@ -122,6 +123,7 @@ func TestOpenSweepsWhatACrashLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantEntries(t, s, makingDir, 0)
+	wantEntries(t, s, locksDir, 0)
 
 	_, release, err := s.Rootfs(key, func(dir string) error {
 		if _, err := Open(s.dir); err != nil {
@@ -167,9 +169,6 @@ func TestKeysAreDigests(t *testing.T) {
 	for _, bad := range []string{"", ".", "..", "../" + key[3:], key[:63], key + "0", strings.ToUpper(key), key[:63] + "/", key + "\n"} {
 		if _, _, err := s.Rootfs(bad, write("")); err == nil {
 			t.Errorf("Rootfs took key %q", bad)
-		}
-		if err := s.Remove(bad); err == nil {
-			t.Errorf("Remove took key %q", bad)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -41,7 +42,9 @@ func (c *container) call(ctx context.Context, cmd *exec.Cmd, verb string) error 
 	if !release() {
 		return context.Cause(ctx)
 	}
-	if err := c.engine.explain(verb, filepath.Join(c.dir, logFile), err); err != nil {
+	// A detached run's service writes to a log, which its starter does not show.
+	told := cmd.Stderr != nil && !detached()
+	if err := c.engine.explain(verb, filepath.Join(c.dir, logFile), err, told); err != nil {
 		return fmt.Errorf("%s container %q: %w", verb, c.ID, err)
 	}
 	return nil
@@ -71,6 +74,9 @@ func (c *container) create(ctx context.Context) error {
 		return err
 	}
 	pid, err := readPID(pids)
+	if errors.Is(err, errNoPID) {
+		return fmt.Errorf("create container %q: %q ended without an error and made none, so it is no OCI runtime; use runc: apt-get install runc", c.ID, c.engine.path)
+	}
 	if err != nil {
 		return err
 	}
@@ -160,8 +166,9 @@ func (c *container) wait(ctx context.Context) error {
 }
 
 // end kills what still runs, reaps the service and returns its status, in the
-// shell's form.
-func (c *container) end() int {
+// shell's form. A service that was killed in place of another signal has that
+// one's.
+func (c *container) end(inPlaceOf syscall.Signal) int {
 	status := noStatus
 	if c.exited != nil {
 		_ = unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0) // fails when it is dead
@@ -176,6 +183,8 @@ func (c *container) end() int {
 		unix.Close(c.pidfd)
 		switch {
 		case err != nil:
+		case ws.Signaled() && ws.Signal() == unix.SIGKILL && inPlaceOf != 0:
+			status = 128 + int(inPlaceOf)
 		case ws.Signaled():
 			status = 128 + int(ws.Signal())
 		default:

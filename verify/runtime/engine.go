@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,17 +86,26 @@ func (e engine) command(log string, args ...string) *exec.Cmd {
 // do calls the runtime and puts the reason that its log gives into the error.
 func (e engine) do(log string, args ...string) error {
 	cmd := e.command(log, args...)
-	return e.explain(args[0], log, cmd.Run())
+	return e.explain(args[0], log, cmd.Run(), false)
 }
 
-func (e engine) explain(verb, log string, err error) error {
+// explain puts the reason of a failed call into its error. One that was told
+// has been written by the runtime to a standard error that its caller sees.
+func (e engine) explain(verb, log string, err error, told bool) error {
 	if err == nil {
 		return nil
 	}
-	if reason := lastError(log); reason != "" {
-		return fmt.Errorf("%s %s: %s", filepath.Base(e.path), verb, reason)
+	name := filepath.Base(e.path)
+	reason := lastError(log)
+	switch {
+	case reason == "":
+		return fmt.Errorf("%s %s: %w and no reason given; if %q is no OCI runtime, use runc: apt-get install runc", name, verb, err, e.path)
+	case told:
+		return fmt.Errorf("%s %s failed, for the reason it gave above", name, verb)
+	case strings.HasPrefix(reason, name+" "+verb):
+		return errors.New(reason)
 	}
-	return fmt.Errorf("%s %s: %w", filepath.Base(e.path), verb, err)
+	return fmt.Errorf("%s %s: %s", name, verb, reason)
 }
 
 // lastError is the last message of level error in a runtime's JSON log, on one
@@ -124,9 +134,14 @@ func lastError(path string) string {
 	return strings.Join(strings.Fields(last), " ")
 }
 
+var errNoPID = errors.New("read pid of container: the runtime wrote none")
+
 // readPID reads the file that the runtime wrote for --pid-file.
 func readPID(path string) (int, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, errNoPID
+	}
 	if err != nil {
 		return 0, fmt.Errorf("read pid of container: %w", err)
 	}

@@ -10,11 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,6 +67,9 @@ func (h *helper) kill(t *testing.T) {
 	}
 	h.cmd.Process.Kill()
 	h.cmd.Wait()
+	if err != nil { // it may have been made since
+		dir, err = os.Open(bundlePath(h.o.StateDir, h.o.ID))
+	}
 	if err == nil {
 		if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
 			t.Fatal(err)
@@ -85,24 +88,59 @@ func TestAKilledRunLeavesNothing(t *testing.T) {
 	}
 }
 
-// Between two steps there are others. The delays only spread the moments.
+// The moments are told by what has come to be; the kill comes right behind.
+// Until the run has a keeper, what it made is a bundle that no runtime saw,
+// which stays for the next run. From then on nothing stays.
 func TestARunKilledAtAnyMomentLeavesNothing(t *testing.T) {
-	for delay := range 16 {
-		o := sandbox(t, fmt.Sprintf("moment-%d", delay), "wait")
-		h := startHelper(t, o, false)
-		h.until(t, "running")
-		time.Sleep(time.Duration(delay) * 3 * time.Millisecond)
-		h.kill(t)
-		// Killed before it had a keeper, it leaves a bundle that no runtime saw.
-		if _, handed := readEngine(o.StateDir, o.ID); handed {
-			if b, err := os.ReadDir(filepath.Join(o.StateDir, engineDir)); err == nil && len(b) > 0 {
-				t.Errorf("killed after %d steps: the runtime's state is left", delay)
+	bundle, own := filepath.Join(bundlesDir, "moment"), filepath.Join(engineDir, "moment")
+	for _, c := range []struct {
+		path string // in the state directory
+		by   string
+	}{
+		{"", "the next run"},
+		{bundle, "the next run"},
+		{filepath.Join(bundle, configFile), "the next run"},
+		{filepath.Join(bundle, runtimeFile), "the next run"},
+		{filepath.Join(bundle, logFile), "the keeper"}, // the runtime has been started
+		{own, "the keeper"},
+		{filepath.Join(own, runcState), "the keeper"},
+		{filepath.Join(own, "exec.fifo"), "the keeper"},
+		{filepath.Join(bundle, pidFile), "the keeper"},
+	} {
+		t.Run(strings.ReplaceAll(c.path, "/", "_"), func(t *testing.T) {
+			o := sandbox(t, "moment", "wait")
+			h := startHelper(t, o, false)
+			h.untilExists(t, filepath.Join(o.StateDir, c.path))
+			h.kill(t)
+			if c.by == "the next run" {
+				if entries, err := os.ReadDir(filepath.Join(o.StateDir, engineDir)); err == nil && len(entries) > 0 {
+					t.Errorf("the runtime's state is left: %v", entries)
+				}
+				if err := CleanStale(o.StateDir); err != nil {
+					t.Error(err)
+				}
 			}
+			wantNothingLeft(t, o)
+		})
+	}
+}
+
+// untilExists waits for a file that the helper makes.
+func (h *helper) untilExists(t *testing.T, path string) {
+	t.Helper()
+	pidfd, err := unix.PidfdOpen(h.cmd.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pidfd)
+	for {
+		if _, err := os.Lstat(path); err == nil {
+			return
 		}
-		if err := CleanStale(o.StateDir); err != nil {
-			t.Error(err)
+		if !(&container{pidfd: pidfd}).alive() {
+			t.Fatalf("the helper ended before it made %q", path)
 		}
-		wantNothingLeft(t, o)
+		goruntime.Gosched()
 	}
 }
 

@@ -122,6 +122,26 @@ func sandbox(t *testing.T, id string, args ...string) Options {
 	return o
 }
 
+// hostProgram has the container run a program of the host instead of the test
+// service.
+func hostProgram(t *testing.T, o *Options, args ...string) {
+	t.Helper()
+	for dir, to := range map[string]string{"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64"} {
+		if err := os.Symlink(to, filepath.Join(o.Rootfs, dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(o.Rootfs, "usr"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o.Config = config(t, o.Rootfs, o.ID, func(c map[string]any) {
+		c["process"].(map[string]any)["args"] = args
+		c["mounts"] = append(c["mounts"].([]any), map[string]any{
+			"destination": "/usr", "type": "bind", "source": "/usr", "options": []string{"rbind", "ro", "nosuid", "nodev"},
+		})
+	})
+}
+
 // cgroupParent keeps these tests' cgroups apart from those of real containers.
 func cgroupParent() string { return fmt.Sprintf("/immure-test-%d", os.Getpid()) }
 

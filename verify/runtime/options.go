@@ -62,6 +62,9 @@ type Running struct {
 	ID string `json:"id"`
 	// PID is of the service, in the caller's namespace, valid until it ends.
 	PID int `json:"pid"`
+	// RunPID is of the process that called [Run]. A signal is sent to it, not to
+	// PID: the kernel drops what the service has no handler for.
+	RunPID int `json:"runPid"`
 	// Publish are the published ports as bound: no port is 0.
 	Publish []PublishedPort `json:"publish,omitempty"`
 }
@@ -74,6 +77,14 @@ type PublishedPort struct {
 }
 
 var idPattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
+
+// CheckID reports a container's name that is not of the form of [Options].ID.
+func CheckID(id string) error {
+	if !idPattern.MatchString(id) {
+		return fmt.Errorf("name container %q: want a letter or digit, then up to 62 letters, digits, '_', '.' or '-'", id)
+	}
+	return nil
+}
 
 // A request is what this package itself needs of config.json; package verify
 // has judged the whole.
@@ -129,8 +140,8 @@ func (o *Options) validate() (request, error) {
 	if os.Geteuid() != 0 {
 		return request{}, errNotRoot
 	}
-	if !idPattern.MatchString(o.ID) {
-		return request{}, fmt.Errorf("name container %q: want a letter or digit, then up to 62 letters, digits, '_', '.' or '-'", o.ID)
+	if err := CheckID(o.ID); err != nil {
+		return request{}, err
 	}
 	req, err := parseRequest(o.Config, o.ID)
 	if err != nil {

@@ -32,7 +32,11 @@ func Available(runtimePath string) error {
 // failed. The service is killed when ctx ends.
 //
 // While it runs, every signal that can be handed on goes to the service and
-// none ends this process; a caller does not tie ctx to signals. The process
+// none ends this process; a caller does not tie ctx to signals. Of SIGINT,
+// SIGTERM, SIGQUIT and SIGHUP, one for which the service has no handler kills
+// it, as it would outside a pid namespace: the status is 128 and that signal.
+// A service that ignores them is left alone, but the third SIGINT or SIGTERM
+// within ten seconds kills it: the status is 137. The process
 // becomes, and stays, a child subreaper (prctl(2)): the container's first
 // process is its child, so that its status can be known.
 func Run(ctx context.Context, o Options) (int, error) {
@@ -102,8 +106,7 @@ func (c *container) run(ctx context.Context, signals *relay, lock *os.File, cgro
 	}
 	defer k.dismiss()
 	err = c.live(ctx, signals)
-	signals.release()
-	status := c.end()
+	status := c.end(signals.release())
 	if err != nil {
 		status = noStatus
 	}
@@ -123,10 +126,10 @@ func (c *container) live(ctx context.Context, signals *relay) error {
 	if err := c.start(ctx); err != nil {
 		return err
 	}
-	if !signals.forward(c.pidfd) {
+	if !signals.forward(c.pid, c.pidfd) {
 		return context.Cause(ctx)
 	}
-	running := Running{ID: c.ID, PID: c.pid}
+	running := Running{ID: c.ID, PID: c.pid, RunPID: os.Getpid()}
 	for _, p := range c.listeners.Ports() {
 		running.Publish = append(running.Publish, PublishedPort(p))
 	}

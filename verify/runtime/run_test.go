@@ -1,14 +1,13 @@
 package runtime
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -131,51 +130,6 @@ func TestTheBundleIsPrivate(t *testing.T) {
 	}
 }
 
-func TestRunForwardsSignals(t *testing.T) {
-	o := sandbox(t, "signals", "signals")
-	r, w := pipe(t)
-	o.Stdout = w
-	var got []string
-	read := make(chan struct{})
-	started := make(chan struct{})
-	o.Started = func(Running) { close(started) }
-	go func() {
-		defer close(read)
-		<-started
-		send := []syscall.Signal{unix.SIGUSR1, unix.SIGINT, unix.SIGINT, unix.SIGHUP, unix.SIGTERM}
-		lines := bufio.NewScanner(r)
-		for i := 0; lines.Scan(); i++ { // one for "ready", one for each signal
-			got = append(got, lines.Text())
-			if i < len(send) {
-				unix.Kill(os.Getpid(), send[i])
-			}
-		}
-	}()
-	status, err := Run(t.Context(), o)
-	w.Close()
-	<-read
-	const want = "ready user defined signal 1 interrupt interrupt hangup terminated"
-	if status != 7 || err != nil || strings.Join(got, " ") != want {
-		t.Errorf("got status %d, %v, signals %q", status, err, got)
-	}
-}
-
-func TestASignalBeforeTheStartEndsTheRun(t *testing.T) {
-	o := sandbox(t, "interrupted", "wait")
-	o.Check = func(ctx context.Context, _ int) error {
-		unix.Kill(os.Getpid(), unix.SIGINT)
-		unix.Kill(os.Getpid(), unix.SIGINT)
-		<-ctx.Done()
-		return nil
-	}
-	o.Started = func(Running) { t.Error("an interrupted service was started") }
-	_, err := Run(t.Context(), o)
-	var interrupted *InterruptedError
-	if !errors.As(err, &interrupted) || interrupted.Signal != unix.SIGINT {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestAKilledServiceGives128AndTheSignal(t *testing.T) {
 	o := sandbox(t, "killed", "wait")
 	o.Started = func(r Running) { unix.Kill(r.PID, unix.SIGKILL) }
@@ -215,13 +169,43 @@ func TestANameIsUsedOnce(t *testing.T) {
 	}
 }
 
+// The runtime writes its reason to the standard error that it hands on.
+func TestAFailedCreateSaysWhyOnce(t *testing.T) {
+	o := sandbox(t, "mount", "wait")
+	r, w := pipe(t)
+	o.Stderr = w
+	o.Config = config(t, o.Rootfs, o.ID, func(c map[string]any) {
+		c["mounts"] = append(c["mounts"].([]any), map[string]any{"destination": "/proc/x", "type": "bind", "source": "/absent", "options": []string{"bind"}})
+	})
+	_, err := Run(t.Context(), o)
+	if err == nil {
+		t.Fatal("a mount of nothing succeeded")
+	}
+	fmt.Fprintln(w, err)
+	w.Close()
+	b, _ := io.ReadAll(r)
+	if n := strings.Count(string(b), "stat /absent"); n != 1 || !strings.Contains(err.Error(), "reason") {
+		t.Errorf("the reason is there %d times:\n%s", n, b)
+	}
+}
+
+func TestAProgramThatIsNoRuntimeIsNamed(t *testing.T) {
+	for _, path := range []string{"/bin/true", "/bin/false"} {
+		o := sandbox(t, "no-runtime", "wait")
+		o.Runtime = path
+		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), strconv.Quote(path)) || !strings.Contains(err.Error(), "no OCI runtime") {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}
+
 func TestAFailedCreateLeavesNothing(t *testing.T) {
 	o := sandbox(t, "failed", "wait")
 	o.Stderr = nil
 	o.Config = config(t, o.Rootfs, o.ID, func(c map[string]any) {
 		c["process"].(map[string]any)["args"] = []string{"/absent"}
 	})
-	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "/absent") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("got %v, want the runtime's reason on one line", err)
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "/absent") || strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), "runc create") != 1 {
+		t.Errorf("got %v, want the runtime's reason once, on one line", err)
 	}
 }

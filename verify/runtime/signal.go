@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,11 +28,18 @@ var ending = []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT}
 // lastSignal is the last real-time signal (signal(7)).
 const lastSignal = 64
 
-// An InterruptedError reports a signal that came before the service ran.
-type InterruptedError struct{ Signal syscall.Signal }
+// Whoever sends SIGINT or SIGTERM so often within so long means it: a service
+// that does not take them is killed.
+const (
+	insistCount  = 3
+	insistWithin = 10 * time.Second
+)
 
-func (e *InterruptedError) Error() string {
-	return fmt.Sprintf("run container: interrupted by %s before the service started", unix.SignalName(e.Signal))
+// An interruptedError reports a signal that came before the service ran.
+type interruptedError struct{ signal syscall.Signal }
+
+func (e *interruptedError) Error() string {
+	return fmt.Sprintf("run container: interrupted by %s before the service started", unix.SignalName(e.signal))
 }
 
 // A relay hands this process's signals on to the service.
@@ -41,9 +49,12 @@ type relay struct {
 	cancel context.CancelCauseFunc
 
 	mu      sync.Mutex
-	pidfd   int  // of the service
-	started bool // pidfd is valid
-	ended   bool // interrupted before it was started
+	pid     int // of the service, not reaped before release
+	pidfd   int
+	started bool           // pid and pidfd are valid
+	ended   bool           // interrupted before it was started
+	asked   []time.Time    // the last SIGINTs and SIGTERMs
+	stopped syscall.Signal // in whose place the service was killed; 0 for none
 }
 
 // startRelay catches signals from now on. Until forward, one that would end
@@ -70,27 +81,63 @@ func (r *relay) handle(s os.Signal) {
 	defer r.mu.Unlock()
 	switch number := s.(syscall.Signal); {
 	case r.started:
-		_ = unix.PidfdSendSignal(r.pidfd, number, nil, 0) // fails when it is dead
+		_ = unix.PidfdSendSignal(r.pidfd, r.choose(number, time.Now()), nil, 0) // fails when it is dead
 	case slices.Contains(ending, s):
 		r.ended = true
-		r.cancel(&InterruptedError{Signal: number})
+		r.cancel(&interruptedError{signal: number})
 	}
+}
+
+// choose returns what to send to the service for a signal. One that ends a
+// process by default, and for which the service arranged nothing, is to end it:
+// the kernel spares the first process of a pid namespace what would end any
+// other.
+func (r *relay) choose(s syscall.Signal, now time.Time) syscall.Signal {
+	if !slices.Contains(ending, os.Signal(s)) {
+		return s
+	}
+	insisted := r.insists(s, now)
+	switch stanceOf(r.pid, s) {
+	case byDefault:
+		r.stopped = s
+		return unix.SIGKILL
+	case untaken:
+		if insisted {
+			return unix.SIGKILL
+		}
+	}
+	return s
+}
+
+// insists counts SIGINTs and SIGTERMs, and is true for one that is the last of
+// many within a short time.
+func (r *relay) insists(s syscall.Signal, now time.Time) bool {
+	if s != unix.SIGINT && s != unix.SIGTERM {
+		return false
+	}
+	r.asked = append(r.asked, now)
+	if len(r.asked) > insistCount {
+		r.asked = r.asked[1:]
+	}
+	return len(r.asked) == insistCount && now.Sub(r.asked[0]) <= insistWithin
 }
 
 // forward sends what comes from now on to the service. It is false when the
 // run has been interrupted already.
-func (r *relay) forward(pidfd int) bool {
+func (r *relay) forward(pid, pidfd int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pidfd, r.started = pidfd, !r.ended
+	r.pid, r.pidfd, r.started = pid, pidfd, !r.ended
 	return r.started
 }
 
-// release ends forwarding, before the descriptor is closed.
-func (r *relay) release() {
+// release ends forwarding, before the process is reaped. It returns the signal
+// in whose place the service was killed, or 0.
+func (r *relay) release() syscall.Signal {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.started = false
+	return r.stopped
 }
 
 func (r *relay) stop() {
