@@ -12,8 +12,8 @@ import (
 // not safe for concurrent use.
 type Opener struct {
 	trusted []keys.PublicKey
-	raw     []byte // the last predicate as it was written
 	last    Predicate
+	head    []byte // the payload that it was in, up to the subject
 }
 
 // NewOpener trusts the given keys, of which any one suffices. One that trusts

@@ -102,47 +102,72 @@ func (s Subject) check() error {
 // decodeStatement reads a payload that a trusted key signed. It fails with a
 // [VersionError], [TypeError] or [DecodeError].
 func (o *Opener) decodeStatement(payload []byte) (Statement, error) {
-	members, err := strict.Members(payload, "_type", "subject", "predicateType", "predicate")
+	if s, ok := o.recall(payload); ok {
+		return s, nil
+	}
+	var s Statement
+	err := harden.DecodeCanonical(payload, &s)
 	if err != nil {
-		return Statement{}, &DecodeError{What: "signed statement", Err: err}
+		return Statement{}, explain(payload, err)
 	}
-	predicateType, err := strict.String(members, "predicateType")
-	if err != nil {
-		return Statement{}, &DecodeError{What: "signed statement", Err: err}
-	}
-	if predicateType != PredicateType {
-		if isOurs(predicateType) {
-			return Statement{}, &VersionError{PredicateType: predicateType}
-		}
-		return Statement{}, &TypeError{PredicateType: predicateType}
-	}
-	s, known := o.recall(members, payload)
-	if !known {
-		s = Statement{}
-		if err := harden.DecodeCanonical(payload, &s); err != nil {
-			return Statement{}, &DecodeError{What: "signed statement", Err: err}
-		}
-		o.raw, o.last = members["predicate"], s.Predicate
-	}
+	o.remember(s, payload)
 	return s, nil
 }
 
-// recall makes a statement from the predicate decoded before, when this one
-// has the same, byte for byte, and the rest is in its one form around it.
-func (o *Opener) recall(members map[string]json.RawMessage, payload []byte) (Statement, bool) {
-	if o.raw == nil || !bytes.Equal(o.raw, members["predicate"]) {
+// explain says why a payload is no statement of this version.
+func explain(payload []byte, err error) error {
+	members, why := strict.Members(payload, "_type", "subject", "predicateType", "predicate")
+	if why != nil {
+		return &DecodeError{What: "signed statement", Err: why}
+	}
+	predicateType, why := strict.String(members, "predicateType")
+	switch {
+	case why != nil:
+		return &DecodeError{What: "signed statement", Err: why}
+	case predicateType == PredicateType:
+		return &DecodeError{What: "signed statement", Err: err}
+	case isOurs(predicateType):
+		return &VersionError{PredicateType: predicateType}
+	}
+	return &TypeError{PredicateType: predicateType}
+}
+
+// What stands around a predicate and before the subject in a statement's one
+// form.
+var (
+	beforePredicate = fmt.Appendf(nil, `{"_type":%q,"predicate":`, StatementType)
+	beforeSubject   = fmt.Appendf(nil, `,"predicateType":%q,"subject":`, PredicateType)
+)
+
+// remember keeps the predicate of a decoded statement, with what stands before
+// its subject in the payload.
+func (o *Opener) remember(s Statement, payload []byte) {
+	subject, err := harden.Canonical(s.Subject)
+	if err != nil {
+		return
+	}
+	head := len(payload) - len(subject) - len("}")
+	if head > 0 && bytes.HasPrefix(payload, beforePredicate) && bytes.HasSuffix(payload[:head], beforeSubject) {
+		o.head, o.last = payload[:head], s.Predicate
+	}
+}
+
+// recall makes a statement from the predicate decoded before, when this payload
+// is the same, byte for byte, up to its subject, which is in its one form.
+func (o *Opener) recall(payload []byte) (Statement, bool) {
+	if o.head == nil || !bytes.HasPrefix(payload, o.head) {
 		return Statement{}, false
 	}
+	rest := payload[len(o.head):]
 	s := Statement{Type: StatementType, PredicateType: PredicateType, Predicate: o.last}
-	if err := json.Unmarshal(members["subject"], &s.Subject); err != nil || s.checkSubjects() != nil {
+	if rest = bytes.TrimSuffix(rest, []byte("}")); json.Unmarshal(rest, &s.Subject) != nil || s.checkSubjects() != nil {
 		return Statement{}, false // told in full by who decodes it
 	}
 	subject, err := harden.Canonical(s.Subject)
-	if err != nil {
+	if err != nil || !bytes.Equal(subject, rest) || len(payload) != len(o.head)+len(subject)+len("}") {
 		return Statement{}, false
 	}
-	form := fmt.Appendf(nil, `{"_type":%q,"predicate":%s,"predicateType":%q,"subject":%s}`, StatementType, o.raw, PredicateType, subject)
-	return s, bytes.Equal(form, payload)
+	return s, true
 }
 
 // isOurs reports whether the type is the boundary predicate in some version.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/immure-dev/immure/builder/bake"
 	"github.com/immure-dev/immure/builder/servicefile"
@@ -53,7 +52,7 @@ func build(ctx context.Context, f *servicefile.File, o Options, s *source) (*Res
 	if err != nil {
 		return nil, err
 	}
-	floor, err := floor()
+	floor, err := profiles.Floors()
 	if err != nil {
 		return nil, err
 	}
@@ -100,20 +99,6 @@ func reasons(t *rootfs.Tree, why map[string]string) ([]byte, error) {
 		}
 	}
 	return harden.Canonical(files)
-}
-
-// floor is what any of the known runtimes calls between filter and program.
-func floor() ([]harden.SyscallRule, error) {
-	var all []harden.SyscallRule
-	for _, name := range profiles.Runtimes() {
-		runtime, version, _ := strings.Cut(name, " ")
-		rules, _, err := profiles.Floor(runtime, version)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rules...)
-	}
-	return all, nil
 }
 
 // notices tell the author what was left open.

@@ -290,20 +290,13 @@ func TestExample(t *testing.T) {
 
 func TestNoticeOfNoWayOut(t *testing.T) {
 	for connect, want := range map[string]bool{"'db.example:5432/tcp'": true, "'10.0.0.1:5432/tcp'": true, "'127.0.0.1:5432/tcp', 'localhost:1/tcp'": false, "": false} {
-		dir := goModule(t, t.TempDir())
-		r := mustBuild(t, dir, strings.Replace(helloYAML, "boundary: {", "boundary: {connect: ["+connect+"], ", 1))
-		got := strings.Contains(strings.Join(notices(parse(t, helloYAML), r), "\n"), "no way out of it yet")
+		c, pair, err := composed(t, head+"boundary: {connect: ["+connect+"]}\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Contains(strings.Join(notices(c.file, &Result{Pair: pair}), "\n"), "no way out of it yet")
 		if got != want {
 			t.Errorf("connect %s: said %t, want %t", connect, got, want)
-		}
-	}
-}
-
-func TestStatedPathIsStated(t *testing.T) {
-	r := mustBuild(t, goModule(t, t.TempDir()), strings.Replace(helloYAML, "boundary: {", "boundary: {files: {read: [/etc/hello], add: [{from: go.mod, to: /etc/hello/go.mod}]}, ", 1))
-	for _, o := range r.Origins {
-		if o.Boundary == "service" && o.Facet == "fileRights" && strings.Contains(strings.Join(o.Grants, "\n"), "read /etc/hello") != (o.From == "stated") {
-			t.Errorf("%s grants %q", o.From, o.Grants)
 		}
 	}
 }

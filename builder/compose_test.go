@@ -116,6 +116,8 @@ func TestComposeRefuses(t *testing.T) {
 		"envelope part":      {head + "envelope: {mounts: [{at: /x, kind: config, colour: red}]}\n", "envelope: mounts:"},
 		"envelope number":    {head + "envelope: {resources.pidsMax: 1.5}\n", "resources.pidsMax"},
 		"envelope too tight": {head + "boundary: {listen: [80/tcp]}\nenvelope: {network.listen: []}\n", "the service is not within it: network.listen: got 80/tcp"},
+		"host's namespace":   {head + "envelope: {namespaces.pid: host}\n", `namespaces.pid "host" needs a waiver`},
+		"writable root":      {head + "envelope: {rootfs: writable}\n", `rootfs "writable" needs a waiver`},
 		"wide envelope":      {head + "envelope: {process.env: ['*']}\n", "immure.yaml:4:12: envelope: process.env \"*\" needs a waiver"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +130,8 @@ func TestComposeRefuses(t *testing.T) {
 }
 
 func TestEnvelopeFacets(t *testing.T) {
-	_, pair, err := composed(t, head+"boundary: {pids: 8}\nenvelope:\n  process.env: ['PATH=*', 'B_*', 'A_*']\n  resources.pidsMax: 9007199254740991\n  namespaces.network: host\n")
+	_, pair, err := composed(t, head+"boundary: {pids: 8}\nenvelope:\n  process.env: ['PATH=*', 'B_*', 'A_*']\n  resources.pidsMax: 9007199254740991\n  namespaces.network: host\n"+
+		"waivers: [{facet: namespaces.network, grant: host, reason: test, expires: 2030-01-01}]\n")
 	if err != nil {
 		t.Fatal(err)
 	}

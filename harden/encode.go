@@ -2,12 +2,12 @@ package harden
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"reflect"
 )
 
 // MaxEncodedBytes bounds what [Decode] reads: a boundary of some hundred calls
@@ -52,17 +52,12 @@ func Decode(data []byte) (Boundary, error) {
 // that encodes to the same bytes again. What has a Check method is checked
 // first, so that a member left out is named.
 func DecodeCanonical(data []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
+	if err := json.Unmarshal(data, v); err != nil {
 		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more bytes after the document")
 	}
 	if c, ok := v.(interface{ Check() error }); ok {
 		if err := c.Check(); err != nil {
-			return err
+			return cmp.Or(unknownMember(data, v), err)
 		}
 	}
 	// Most documents are written by encoders whose members stand in order, and
@@ -74,10 +69,18 @@ func DecodeCanonical(data []byte, v any) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(again, data) {
-		return fmt.Errorf("not in canonical form (RFC 8785): byte %d differs", firstDifference(again, data))
+	if bytes.Equal(again, data) {
+		return nil
 	}
-	return nil
+	return cmp.Or(unknownMember(data, v), fmt.Errorf("not in canonical form (RFC 8785): byte %d differs", firstDifference(again, data)))
+}
+
+// unknownMember names a member of data that v has no place for, which the
+// decoder left out: often what is behind another fault.
+func unknownMember(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec.Decode(reflect.New(reflect.TypeOf(v).Elem()).Interface())
 }
 
 func firstDifference(a, b []byte) int {

@@ -1,6 +1,7 @@
 package harden
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/immure-dev/immure/harden/grant"
@@ -69,6 +70,27 @@ func level(name string, c order.Chain, at func(*Boundary) *order.Level) facet {
 	}
 }
 
+// withCheck adds to what a facet's own kind checks.
+func withCheck(f facet, more func(*Boundary) error) facet {
+	own := f.check
+	f.check = func(b *Boundary) error {
+		if err := own(b); err != nil {
+			return err
+		}
+		return more(b)
+	}
+	return f
+}
+
+// checkEnv refuses "any", which would take in the variables of the dynamic
+// loader; the pattern "*" does not.
+func checkEnv(b *Boundary) error {
+	if b.Process.Env.IsAny() {
+		return errors.New("the environment cannot be any: write [\"*\"]")
+	}
+	return nil
+}
+
 // facets is the table of predicate version 1, in facet order.
 var facets = []facet{
 	row("syscalls", func(b *Boundary) *Syscalls { return &b.Syscalls }),
@@ -130,7 +152,7 @@ var facets = []facet{
 	row("process.args", func(b *Boundary) *grant.Args { return &b.Process.Args }),
 	row("process.cwd", func(b *Boundary) *order.Set[grant.Pattern] { return &b.Process.Cwd }),
 	row("process.executable", func(b *Boundary) *order.Exact { return &b.Process.Executable }),
-	row("process.env", func(b *Boundary) *order.Set[grant.Env] { return &b.Process.Env }),
+	withCheck(row("process.env", func(b *Boundary) *order.Set[grant.Env] { return &b.Process.Env }), checkEnv),
 	row("process.descriptors", func(b *Boundary) *order.Set[grant.Name] { return &b.Process.Descriptors }),
 	row("process.oomScoreAdj", func(b *Boundary) *order.Range { return &b.Process.OOMScoreAdj }),
 	row("process.scheduler", func(b *Boundary) *order.Exact { return &b.Process.Scheduler }),

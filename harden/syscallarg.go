@@ -2,6 +2,7 @@ package harden
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,13 +37,21 @@ func MaskedArg(index uint, mask, want uint64) SyscallArg {
 	return SyscallArg{Index: index, Op: maskedOp, Value: mask, Masked: want}
 }
 
-// Check reports a malformed condition.
+// Check reports a malformed condition, and one that never holds: libseccomp
+// does not compare a half of the argument whose mask is zero, and so takes
+// "arg0 & 0 == 1" for always true.
 func (a SyscallArg) Check() error {
 	if a.Index > 5 || !slices.Contains(argOps, a.Op) || (a.Op != maskedOp && a.Masked != 0) {
 		return fmt.Errorf("condition %q is malformed", a.text())
 	}
+	if _, _, ok := a.span(); !ok {
+		return fmt.Errorf("condition %q never holds", a.text())
+	}
 	return nil
 }
+
+// wide reports whether the condition looks at more than the low 32 bits.
+func (a SyscallArg) wide() bool { return a.Value > math.MaxUint32 || a.Masked > math.MaxUint32 }
 
 // text is the form in JSON: "0 eq 2", "0 maskedEq 15 1". One condition has one
 // text.

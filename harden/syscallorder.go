@@ -26,7 +26,11 @@ type decision struct {
 }
 
 func (s Syscalls) decide() decision {
-	d := decision{fallback: s.fallback, named: make(map[string][]outcome), sure: make(map[string]bool)}
+	size := 0
+	for _, r := range s.rules {
+		size += len(r.Names)
+	}
+	d := decision{fallback: s.fallback, named: make(map[string][]outcome, size), sure: make(map[string]bool, size)}
 	for _, r := range s.rules {
 		if condition(r.Args).apart(r.Args) {
 			continue // never holds
@@ -54,14 +58,18 @@ func (d decision) outcomes(name string) []outcome {
 // grants reports whether the answer is sure to be at least as permissive as o.
 func (d decision) grants(name string, o outcome) bool {
 	found := false
-	for _, mine := range d.outcomes(name) {
+	for _, mine := range d.named[name] {
 		enough := o.action.within(mine.action)
 		if !enough && !o.when.apart(mine.when) && !(len(mine.when) == 0 && mine.action == d.fallback && found) {
 			return false
 		}
 		found = found || (enough && o.when.implies(mine.when))
 	}
-	return found
+	if d.sure[name] {
+		return found
+	}
+	// Where a rule is sure to match, the fallback is not reached.
+	return found || o.action.within(d.fallback)
 }
 
 func (s Syscalls) names() []string {
@@ -98,14 +106,42 @@ func (s Syscalls) Over(limit Syscalls) []string {
 	if !s.fallback.within(limit.fallback) {
 		over = append(over, fmt.Sprintf("every call not named (%s)", s.fallback))
 	}
-	mine, theirs := s.decide(), limit.decide()
-	for _, name := range sorted(append(s.names(), limit.names()...)) {
-		for _, o := range mine.outcomes(name) {
-			if !theirs.grants(name, o) {
-				over = append(over, describe(name, o))
-			}
+	return append(over, s.callsOver(limit)...)
+}
+
+// callsOver lists, sorted, the named calls that s may answer more permissively.
+// Names are looked up and not merged: this is done for every image that is
+// verified.
+func (s Syscalls) callsOver(limit Syscalls) []string {
+	var over []string
+	theirs := limit.decide()
+	judge := func(name string, o outcome) {
+		if !theirs.grants(name, o) {
+			over = append(over, describe(name, o))
 		}
 	}
+	sure := make(map[string]bool, 2*len(theirs.named)) // by name: whether a rule of s always matches
+	for _, r := range s.rules {
+		if condition(r.Args).apart(r.Args) {
+			continue // never holds
+		}
+		for _, name := range r.Names {
+			sure[name] = sure[name] || len(r.Args) == 0
+			judge(name, outcome{when: r.Args, action: r.Action})
+		}
+	}
+	otherwise := outcome{action: s.fallback}
+	for name, always := range sure {
+		if !always {
+			judge(name, otherwise)
+		}
+	}
+	for name := range theirs.named {
+		if _, named := sure[name]; !named {
+			judge(name, otherwise)
+		}
+	}
+	slices.Sort(over)
 	return over
 }
 

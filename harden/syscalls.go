@@ -155,9 +155,25 @@ func (s Syscalls) Check() error {
 			if err := a.Check(); err != nil {
 				return err
 			}
+			if arch := s.narrow(); arch != "" && a.wide() {
+				return fmt.Errorf("condition %q: calls of architecture %s have arguments of 32 bits", a.text(), arch)
+			}
 		}
 	}
 	return nil
+}
+
+// narrowArchitectures have arguments of 32 bits, of which filters that are
+// compiled for several architectures compare the low halves only.
+var narrowArchitectures = []string{"arm", "m68k", "mips", "mipsel", "parisc", "ppc", "s390", "sheb", "sh", "x86"}
+
+// narrow is an architecture of the policy with arguments of 32 bits, or empty.
+func (s Syscalls) narrow() string {
+	i := slices.IndexFunc(s.architectures, func(a string) bool { return slices.Contains(narrowArchitectures, a) })
+	if i < 0 {
+		return ""
+	}
+	return s.architectures[i]
 }
 
 type syscallsJSON struct {

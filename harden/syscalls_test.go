@@ -114,3 +114,25 @@ func TestSyscallsOver(t *testing.T) {
 		})
 	}
 }
+
+// What compilers take for another condition than it says is no condition.
+func TestConditionsThatMislead(t *testing.T) {
+	for _, a := range []harden.SyscallArg{
+		harden.MaskedArg(0, 0, 1), harden.MaskedArg(0, 1, 1<<32+1), harden.MaskedArg(1, 0xff00, 0xff),
+		harden.NewSyscallArg(0, "lt", 0), harden.NewSyscallArg(0, "gt", ^uint64(0)), harden.NewSyscallArg(6, "eq", 0),
+	} {
+		if a.Check() == nil {
+			t.Errorf("%s is taken", a)
+		}
+		if harden.NewSyscalls([]string{"x86_64"}, harden.Errno(1), allowIf("bpf", a)).Check() == nil {
+			t.Errorf("a policy with %s is taken", a)
+		}
+	}
+	high := harden.NewSyscallArg(0, "eq", 1<<32+40)
+	if err := harden.NewSyscalls([]string{"x86_64"}, harden.Errno(1), allowIf("socket", high)).Check(); err != nil {
+		t.Error(err)
+	}
+	if harden.NewSyscalls([]string{"x86_64", "x86"}, harden.Errno(1), allowIf("socket", high)).Check() == nil {
+		t.Error("a condition on 64 bits is taken for arguments of 32")
+	}
+}

@@ -48,9 +48,6 @@ type catalogue struct {
 	groups    map[string]group
 	profiles  map[string]listing
 	floors    map[string]floor
-	docker    harden.Syscalls
-	names     names
-	dangerous map[string]danger // by call
 	// notAarch64 names the calls that only older architectures have.
 	notAarch64 []string
 }
@@ -68,16 +65,6 @@ var data = sync.OnceValue(func() *catalogue {
 	load("groups", &c.groups)
 	load("profiles", &c.profiles)
 	load("floors", &c.floors)
-	load("docker-default", &c.docker)
-	load("names", &c.names)
-	var dangers []danger
-	load("dangerous", &dangers)
-	c.dangerous = make(map[string]danger)
-	for _, d := range dangers {
-		for _, call := range d.Calls {
-			c.dangerous[call] = d
-		}
-	}
 	var absent struct {
 		Source string   `json:"source"`
 		Groups []string `json:"groups"`
@@ -90,6 +77,29 @@ var data = sync.OnceValue(func() *catalogue {
 	}
 	return c
 })
+
+// What few programs ask for is read apart.
+var (
+	dockerData = sync.OnceValue(func() (s harden.Syscalls) {
+		load("docker-default", &s)
+		return s
+	})
+	nameData = sync.OnceValue(func() (n names) {
+		load("names", &n)
+		return n
+	})
+	dangerData = sync.OnceValue(func() map[string]danger {
+		var list []danger
+		load("dangerous", &list)
+		byCall := make(map[string]danger)
+		for _, d := range list {
+			for _, call := range d.Calls {
+				byCall[call] = d
+			}
+		}
+		return byCall
+	})
+)
 
 func load(name string, v any) {
 	text, err := files.ReadFile("data/" + name + ".json")

@@ -9,4 +9,4 @@ import "github.com/immure-dev/immure/harden"
 //
 // Source: github.com/moby/profiles/seccomp v0.2.3, DefaultProfile, resolved as
 // dockerd does.
-func DockerDefault() harden.Syscalls { return data().docker }
+func DockerDefault() harden.Syscalls { return dockerData() }

@@ -20,14 +20,11 @@ func Strict(service harden.Boundary, floors ...[]harden.SyscallRule) (harden.Bou
 		return harden.Boundary{}, fmt.Errorf("make strict envelope: floors are measured on x86_64 alone, not on %s", strings.Join(archs, ", "))
 	}
 	if len(floors) == 0 {
-		for _, name := range Runtimes() {
-			runtime, version, _ := strings.Cut(name, " ")
-			rules, _, err := Floor(runtime, version)
-			if err != nil {
-				return harden.Boundary{}, err
-			}
-			floors = append(floors, rules)
+		all, err := Floors()
+		if err != nil {
+			return harden.Boundary{}, err
 		}
+		floors = append(floors, all)
 	}
 	for _, rules := range floors {
 		out.Syscalls = out.Syscalls.With(rules...)

@@ -12,6 +12,21 @@ import (
 // Runtimes lists the runtimes whose floor was measured, as "runc 1.1.5".
 func Runtimes() []string { return slices.Sorted(maps.Keys(data().floors)) }
 
+// Floors returns the floor of every runtime that [Runtimes] lists: for a filter
+// of which nobody knows yet which runtime will install it.
+func Floors() ([]harden.SyscallRule, error) {
+	var all []harden.SyscallRule
+	for _, name := range Runtimes() {
+		runtime, version, _ := strings.Cut(name, " ")
+		rules, _, err := Floor(runtime, version)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rules...)
+	}
+	return all, nil
+}
+
 // Floor returns what a runtime itself calls after it has installed the filter
 // and before the service has taken its place, and how that was found out. What
 // follows a "+" in the version, a distribution's mark, does not count.

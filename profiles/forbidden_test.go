@@ -139,7 +139,7 @@ func TestNothingForbidden(t *testing.T) {
 		if n := len(s.Architectures()); n != 1 {
 			t.Errorf("%s: calls of %d architectures, %q", name, n, s.Architectures())
 		}
-		for call, d := range data().dangerous {
+		for call, d := range dangerData() {
 			for _, r := range s.Rules() {
 				// One that is answered an error is refused with it.
 				if slices.Contains(r.Names, call) && (!d.ByArguments || len(r.Args) == 0 && r.Action.Permits()) {

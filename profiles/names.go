@@ -23,16 +23,16 @@ type danger struct {
 }
 
 // Calls returns the names of all system calls of x86_64, sorted.
-func Calls() []string { return slices.Clone(data().names.Calls) }
+func Calls() []string { return slices.Clone(nameData().Calls) }
 
 // Capabilities returns the kernel's names of all capabilities, by number.
-func Capabilities() []string { return slices.Clone(data().names.Capabilities) }
+func Capabilities() []string { return slices.Clone(nameData().Capabilities) }
 
 // Dangerous tells what a call can do that no service needs, or that none needs
 // with any argument: the kernel's rarely used and often broken parts, and
 // everything that makes, enters or changes a boundary.
 func Dangerous(call string) (why string, ok bool) {
-	d, ok := data().dangerous[call]
+	d, ok := dangerData()[call]
 	return d.Why, ok
 }
 
@@ -43,7 +43,7 @@ func DangerousIn(s harden.Syscalls) []string {
 	var out []string
 	for _, r := range s.Rules() {
 		for _, call := range r.Names {
-			d, ok := data().dangerous[call]
+			d, ok := dangerData()[call]
 			if ok && r.Action.Permits() && (!d.ByArguments || len(r.Args) == 0) {
 				out = append(out, call)
 			}

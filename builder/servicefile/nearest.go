@@ -9,6 +9,9 @@ import (
 func nearest(name string, names []string) string {
 	best, least := "", 3
 	for _, f := range names {
+		if len(name)-len(f) >= least || len(f)-len(name) >= least {
+			continue // as many letters to insert or delete at least
+		}
 		if n := distance(name, f); n < least && 2*n < max(len(f), 3) {
 			best, least = f, n
 		}

@@ -18,8 +18,9 @@ var facetNames = harden.Facets()
 // out of the container: the root of the file tree, more than 1024 ports, more
 // destinations than a /8 (of IPv6: a /32) holds, a capability but
 // CAP_NET_BIND_SERVICE, a call that no service needs, the root user, the host's
-// own files. Each needs a waiver. Ports and destinations that are too many only
-// together are one grant: all of them, as the boundary writes them.
+// own files and namespaces, a writable root file system, no no-new-privileges.
+// Each needs a waiver. Ports and destinations that are too many only together
+// are one grant: all of them, as the boundary writes them.
 func Wide(facet string, b harden.Boundary) []string {
 	switch facet {
 	case "syscalls":
@@ -41,6 +42,12 @@ func Wide(facet string, b harden.Boundary) []string {
 		if b.User.UID.Covers(order.Only(0)) {
 			return []string{b.User.UID.String()}
 		}
+	case "namespaces.ipc", "namespaces.mount", "namespaces.network", "namespaces.pid", "namespaces.uts":
+		return only(b.Text(facet), "host")
+	case "noNewPrivileges":
+		return only(b.Text(facet), "off")
+	case "rootfs":
+		return only(b.Text(facet), "writable")
 	case "mounts":
 		return wide(b.Mounts, func(s grant.Slot) bool { return s.Kind == "bind" || s.Source == "/" || s.At == "/" })
 	case "fileRights":
@@ -72,6 +79,14 @@ func wide[E order.Element[E]](s order.Set[E], is func(E) bool) []string {
 		}
 	}
 	return out
+}
+
+// only is the value if it is the one that needs a waiver.
+func only(value, wide string) []string {
+	if value == wide {
+		return []string{value}
+	}
+	return nil
 }
 
 // wideCapability is true of all but the one that binds ports below 1024, which

@@ -24,6 +24,8 @@ func TestWide(t *testing.T) {
 	b.Exec = order.Of(grant.Command{Args: grant.AnyArgs(), For: "exec"}, grant.Command{Args: grant.LiteralArgs("/x"), For: "exec"})
 	b.Process.Env = order.Of[grant.Env]("*", "A_*")
 	b.Syscalls = harden.NewSyscalls([]string{"x86_64"}, harden.KillProcess, harden.SyscallRule{Names: []string{"read", "ptrace"}, Action: harden.Allow})
+	b.Namespaces.PID, b.Namespaces.Cgroup, b.Namespaces.Network = "host", "host", "pod"
+	b.Rootfs, b.NoNewPrivileges = "writable", "off"
 	for facet, want := range map[string][]string{
 		"capabilities.bounding": {"CAP_SYS_ADMIN"},
 		"user.uid":              {"0..7"},
@@ -32,7 +34,11 @@ func TestWide(t *testing.T) {
 		"exec":                  {b.Exec.Members()[1].String()},
 		"process.env":           {"*"},
 		"syscalls":              {"ptrace"},
-		"rootfs":                nil,
+		"rootfs":                {"writable"},
+		"noNewPrivileges":       {"off"},
+		"namespaces.pid":        {"host"},
+		"namespaces.cgroup":     nil, // as engines have it
+		"namespaces.network":    nil,
 	} {
 		if got := Wide(facet, b); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: wide are %q, want %q", facet, got, want)

@@ -16,9 +16,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// maxServiceFile bounds a service file, in bytes.
-const maxServiceFile = 1 << 20
-
 type buildOptions struct {
 	file, key string
 	relock    bool
@@ -64,7 +61,7 @@ func build(ctx context.Context, o buildOptions, cmd *cobra.Command, p *progress)
 	if err != nil {
 		return err
 	}
-	data, err := readBounded(o.file, maxServiceFile)
+	data, err := readBounded(o.file, servicefile.MaxBytes)
 	if err != nil {
 		return err
 	}

@@ -136,10 +136,12 @@ func renderConfig(service harden.Boundary, in oci.Input) ([]byte, error) {
 // withFloor adds what every runtime known here calls between filter and
 // program: which one will read a rendering is not known.
 func withFloor(b harden.Boundary) (harden.Boundary, error) {
-	if b.Syscalls.IsUnconfined() {
-		return b, nil
+	floors, err := profiles.Floors()
+	if err != nil {
+		return b, err
 	}
-	return profiles.Strict(b)
+	b.Syscalls = b.Syscalls.With(floors...)
+	return b, nil
 }
 
 // checkCreated reads the created container back from the kernel, before any
@@ -149,16 +151,8 @@ func checkCreated(service harden.Boundary, pid int) error {
 	if err != nil {
 		return err
 	}
-	if d := verify.Decide(service, createdReading(s)); !d.Allowed {
+	if d := verify.Decide(service, s.Reading()); !d.Allowed {
 		return &verify.RefusedError{Refusals: d.Refusals}
 	}
 	return nil
-}
-
-func names(list []string) order.Set[grant.Name] {
-	set := order.Of[grant.Name]()
-	for _, n := range list {
-		set = set.With(grant.Name(n))
-	}
-	return set
 }

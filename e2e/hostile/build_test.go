@@ -85,6 +85,13 @@ func (f *fixture) name(tb testing.TB, ref string) string {
 // names nothing before everything is there, the statement included.
 func TestInterruptedPush(t *testing.T) {
 	f := service(t)
+	// Compiling is not what is interrupted here: the program is there.
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "service"), bytesOf(t, flatten(t, f.img), "/usr/bin/service"), 0o755))
+	text, err := os.ReadFile("testdata/service/immure.yaml")
+	must(t, err)
+	file := filepath.Join(dir, "immure.yaml")
+	must(t, os.WriteFile(file, []byte(strings.Replace(string(text), "go: .", "binary: ./service", 1)), 0o600))
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
@@ -93,7 +100,7 @@ func TestInterruptedPush(t *testing.T) {
 				if n > 100 {
 					t.Fatal("a push of more than a hundred requests")
 				}
-				finished = interruptPush(t, f, signal, n)
+				finished = interruptPush(t, f, file, signal, n)
 			}
 		})
 	}
@@ -101,7 +108,7 @@ func TestInterruptedPush(t *testing.T) {
 
 // interruptPush signals a push at its n-th request, and reports whether it had
 // ended before.
-func interruptPush(t *testing.T, f *fixture, signal syscall.Signal, n int64) (finished bool) {
+func interruptPush(t *testing.T, f *fixture, file string, signal syscall.Signal, n int64) (finished bool) {
 	t.Helper()
 	registry := testregistry.Handler()
 	var seen atomic.Int64
@@ -120,7 +127,7 @@ func interruptPush(t *testing.T, f *fixture, signal syscall.Signal, n int64) (fi
 	ref := strings.TrimPrefix(server.URL, "http://") + "/hostile:1"
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := buildInto(t, ctx, "--push", ref)
+	cmd := command(t, ctx, "build", "-f", file, "--key", filepath.Join(scratch, "trusted.key"), "--push", ref)
 	must(t, cmd.Start())
 	pushing <- cmd.Process
 	err := cmd.Wait()

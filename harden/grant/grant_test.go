@@ -114,3 +114,14 @@ func TestMalformedGrantsCoverNothing(t *testing.T) {
 		t.Error("command or port")
 	}
 }
+
+// Two slots that read the same would count as one.
+func TestSlotsReadDifferently(t *testing.T) {
+	a := grant.NewSlot("/opt", "bind", "ro", "nosuid")
+	a.Source = "/data"
+	b := grant.NewSlot("/opt", "bind")
+	b.Source = "/data nosuid,ro"
+	if a.String() == b.String() || len(order.Of(a, b).Members()) != 2 {
+		t.Errorf("%s and %s count as one", a, b)
+	}
+}

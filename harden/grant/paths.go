@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/immure-dev/immure/harden/order"
@@ -145,11 +146,19 @@ func (s Slot) Check() error {
 	return s.Digest.Check()
 }
 
+func quoted(p string) string {
+	if strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@:") == "" {
+		return p
+	}
+	return strconv.Quote(p)
+}
+
 func (s Slot) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", s.At, s.Kind)
+	// Paths may hold spaces and commas; quoted, no two slots read the same.
+	fmt.Fprintf(&b, "%s %s", quoted(s.At), s.Kind)
 	if s.Source != "" {
-		fmt.Fprintf(&b, " of %s", s.Source)
+		fmt.Fprintf(&b, " of %s", quoted(s.Source))
 	}
 	if len(s.Flags) > 0 {
 		fmt.Fprintf(&b, " %s", strings.Join(s.Flags, ","))

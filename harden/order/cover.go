@@ -3,6 +3,7 @@ package order
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -31,8 +32,12 @@ func (c Cover) Check() error {
 		return ErrNotStated
 	}
 	for _, p := range c.paths {
-		if !strings.HasPrefix(p, "/") {
-			return fmt.Errorf("path %q is not absolute", p)
+		if !strings.HasPrefix(p, "/") || path.Clean(p) != p {
+			return fmt.Errorf("path %q is not absolute and clean", p)
+		}
+		// A mount over the root is not what absolute paths lead to afterwards.
+		if p == "/" {
+			return fmt.Errorf("path / cannot be covered: nothing beneath it would be")
 		}
 	}
 	return nil

@@ -82,13 +82,21 @@ func TestCoverReachesBeneath(t *testing.T) {
 		want  int
 	}{
 		{order.Covering("/proc", "/sys"), 0},
-		{order.Covering("/"), 0},
+		{order.Covering("/procs", "/s"), 2},
 		{order.Covering("/proc/kcore"), 1},
 		{order.Covering("/proc/kcore2", "/sys/firm"), 2},
 		{order.Covering(), 2},
 	} {
 		if over := c.cover.Over(limit); len(over) != c.want {
 			t.Errorf("%s: got %q, want %d", c.cover, over, c.want)
+		}
+	}
+}
+
+func TestTheRootCannotBeCovered(t *testing.T) {
+	for _, p := range []string{"/", "", "proc", "/proc/", "/proc/../sys", "//"} {
+		if order.Covering("/proc/kcore", p).Check() == nil {
+			t.Errorf("%q is taken for a path that can be covered", p)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestOnlyTheServicesAddressIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := fmt.Sprint(addrs)
-	if !strings.Contains(text, Service.String()+"/32") || strings.Contains(text, Client.String()+"/") {
+	if !strings.Contains(text, serviceAddress.String()+"/32") || strings.Contains(text, clientAddress.String()+"/") {
 		t.Errorf("the namespace's addresses: %s", text)
 	}
 }
@@ -69,7 +69,7 @@ func TestOnlyTheServicesAddressIsListed(t *testing.T) {
 // clients dial. Everything ends with the test, which fails otherwise.
 func reflectedTCP(t *testing.T, limit int, serve func(*net.TCPConn)) string {
 	t.Helper()
-	service, err := net.Listen("tcp", netip.AddrPortFrom(Service, 0).String())
+	service, err := net.Listen("tcp", netip.AddrPortFrom(serviceAddress, 0).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,8 +105,8 @@ func reflectedTCP(t *testing.T, limit int, serve func(*net.TCPConn)) string {
 
 func TestTCPHalfClose(t *testing.T) {
 	address := reflectedTCP(t, 4, func(c *net.TCPConn) {
-		if got := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr(); got != Client {
-			t.Errorf("the service sees %s, want %s", got, Client)
+		if got := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr(); got != clientAddress {
+			t.Errorf("the service sees %s, want %s", got, clientAddress)
 		}
 		b, err := io.ReadAll(c) // until the client's half is closed
 		fmt.Fprintf(c, "%d bytes, %v", len(b), err)
@@ -170,7 +170,7 @@ func TestTCPServiceNotListening(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		reflectTCP(host.(*net.TCPListener), netip.AddrPortFrom(Service, 1), slots)
+		reflectTCP(host.(*net.TCPListener), netip.AddrPortFrom(serviceAddress, 1), slots)
 	}()
 	for range 3 { // the one slot comes back each time
 		c, err := net.Dial("tcp", host.Addr().String())
@@ -190,7 +190,7 @@ func TestTCPServiceNotListening(t *testing.T) {
 // udpEcho echoes on the service's address until the test ends.
 func udpEcho(t *testing.T) netip.AddrPort {
 	t.Helper()
-	c, err := net.ListenPacket("udp", netip.AddrPortFrom(Service, 0).String())
+	c, err := net.ListenPacket("udp", netip.AddrPortFrom(serviceAddress, 0).String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ func serveChild(status *os.File) error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("clear dumpable flag: %w", err)
 	}
-	if len(os.Args)-1 > MaxPorts {
-		return fmt.Errorf("more than %d ports", MaxPorts)
+	if len(os.Args)-1 > maxPorts {
+		return fmt.Errorf("more than %d ports", maxPorts)
 	}
 	limits := map[string]chan struct{}{
 		"tcp": make(chan struct{}, connectionLimit()),
@@ -56,7 +56,7 @@ func serve(arg string, file *os.File, limits map[string]chan struct{}) error {
 	if err != nil || port == 0 {
 		return fmt.Errorf("malformed port %q", arg)
 	}
-	to := netip.AddrPortFrom(Service, uint16(port))
+	to := netip.AddrPortFrom(serviceAddress, uint16(port))
 	switch proto {
 	case "tcp":
 		l, err := net.FileListener(file)
@@ -94,7 +94,7 @@ const (
 // connectionLimit is maxConnections or what the limit on open files allows: a
 // TCP connection needs two sockets and, for splice(2), two pipes.
 func connectionLimit() int {
-	const reserved, each = MaxPorts + maxSessions + 32, 6
+	const reserved, each = maxPorts + maxSessions + 32, 6
 	var r unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil || r.Cur > reserved+each*maxConnections {
 		return maxConnections

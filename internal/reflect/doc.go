@@ -12,16 +12,17 @@
 //
 // A reflector that dialled 127.0.0.1 would make every client look local, and
 // services that trust loopback (redis in protected mode) would trust the
-// world. So it dials from [Client] to [Service], both out of 192.0.2.0/24
+// world. So it dials from 192.0.2.1 to 192.0.2.2, both out of 192.0.2.0/24
 // (TEST-NET-1, RFC 5737): never routed, hence never a real peer, and not among
-// the private or link-local ranges that frameworks trust by default. Only
-// [Service] is an address of the loopback device. [Client] is a route of type
+// the private or link-local ranges that frameworks trust by default. Only the
+// second is an address of the loopback device. The first is a route of type
 // local (ip-route(8)): the kernel lets a socket bind to it, yet no interface
 // lists it, so that a service that trusts its own host's addresses (pg_hba's
 // samehost, BIND's localhost) does not take a client for one of them either.
 //
-// The service sees [Client] for every peer; the peer's own address stays
-// outside.
+// The service sees the first for every peer; the peer's own address stays
+// outside. A service reached by a published port listens on the second or on
+// the unspecified address.
 //
 // The package neither knows containers nor runtimes; it is given a network
 // namespace and a process to die with.
@@ -29,11 +30,9 @@ package reflect
 
 import "net/netip"
 
-// Client is the address, inside the service's namespace, that every published
-// connection comes from.
-var Client = netip.AddrFrom4([4]byte{192, 0, 2, 1})
-
-// Service is the address, inside the service's namespace, that every published
-// connection goes to. A service reached by a published port listens on it or
-// on the unspecified address.
-var Service = netip.AddrFrom4([4]byte{192, 0, 2, 2})
+// The addresses inside the service's namespace that every published connection
+// comes from and goes to.
+var (
+	clientAddress  = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+	serviceAddress = netip.AddrFrom4([4]byte{192, 0, 2, 2})
+)

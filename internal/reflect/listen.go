@@ -8,9 +8,9 @@ import (
 	"os"
 )
 
-// MaxPorts bounds the ports of one service. Each costs one descriptor of the
+// maxPorts bounds the ports of one service. Each costs one descriptor of the
 // reflector.
-const MaxPorts = 64
+const maxPorts = 64
 
 // Listeners are the host's sockets of one service. The zero value has none.
 type Listeners struct {
@@ -21,8 +21,8 @@ type Listeners struct {
 // Listen opens the host's socket of each port. An address in use, or one that
 // the host does not have, is an error, and then nothing stays open.
 func Listen(ctx context.Context, ports []Port) (*Listeners, error) {
-	if len(ports) > MaxPorts {
-		return nil, fmt.Errorf("publish %d ports: at most %d", len(ports), MaxPorts)
+	if len(ports) > maxPorts {
+		return nil, fmt.Errorf("publish %d ports: at most %d", len(ports), maxPorts)
 	}
 	l := &Listeners{}
 	for _, p := range ports {

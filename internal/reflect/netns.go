@@ -26,11 +26,11 @@ func configure() error {
 		return fmt.Errorf("bring up lo: %w", err)
 	}
 	const create = unix.NLM_F_CREATE | unix.NLM_F_EXCL
-	if err := exchange(s, addressMessage(Service), unix.RTM_NEWADDR, create); err != nil && err != unix.EEXIST {
-		return fmt.Errorf("add address %s to lo: %w", Service, err)
+	if err := exchange(s, addressMessage(serviceAddress), unix.RTM_NEWADDR, create); err != nil && err != unix.EEXIST {
+		return fmt.Errorf("add address %s to lo: %w", serviceAddress, err)
 	}
-	if err := exchange(s, localRoute(Client, Service), unix.RTM_NEWROUTE, create); err != nil && err != unix.EEXIST {
-		return fmt.Errorf("add local route %s: %w", Client, err)
+	if err := exchange(s, localRoute(clientAddress, serviceAddress), unix.RTM_NEWROUTE, create); err != nil && err != unix.EEXIST {
+		return fmt.Errorf("add local route %s: %w", clientAddress, err)
 	}
 	return nil
 }

@@ -40,13 +40,13 @@ func reflectTCP(l *net.TCPListener, to netip.AddrPort, limit chan struct{}) {
 	}
 }
 
-// dial connects to the service from [Client].
+// dial connects to the service from [clientAddress].
 func dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	if network == "tcp" {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(Client, 0))
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(clientAddress, 0))
 	} else {
-		d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(Client, 0))
+		d.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(clientAddress, 0))
 	}
 	return d.DialContext(ctx, network, to.String())
 }

@@ -36,21 +36,15 @@ type IDs struct {
 	Real, Effective, Saved, Filesystem uint32
 }
 
-// All reports whether each of the four is id.
-func (i IDs) All(id uint32) bool { return i == IDs{id, id, id, id} }
-
-// A Status is what the kernel says of one process's credentials and walls, as
-// seen from the caller's user namespace.
+// A Status is what the kernel says of one process's credentials and walls, of
+// its first thread, as seen from the caller's user namespace.
 //
 // Source: Linux fs/proc/array.c, proc_pid_status; proc_pid_status(5).
 type Status struct {
 	// PID is the id in the caller's namespace.
-	PID int
-	// Threads is the number of threads; the rest is of the leader.
-	Threads        int
-	NoNewPrivs     bool
-	Seccomp        SeccompMode
-	SeccompFilters int
+	PID        int
+	NoNewPrivs bool
+	Seccomp    SeccompMode
 	// The capability sets, as kernel names in the order of their numbers
 	// ("CAP_CHOWN"); a bit without a name is "CAP_" and its number.
 	Inheritable, Permitted, Effective, Bounding, Ambient []string
@@ -107,20 +101,18 @@ func readAll(path string) ([]byte, error) {
 func parseStatus(b []byte) (Status, error) {
 	var s Status
 	fields := map[string]func(string) error{
-		"Tgid":            func(v string) (err error) { s.PID, err = decimal(v); return },
-		"Threads":         func(v string) (err error) { s.Threads, err = decimal(v); return },
-		"NoNewPrivs":      func(v string) (err error) { s.NoNewPrivs, err = flag(v); return },
-		"Seccomp":         func(v string) (err error) { s.Seccomp, err = mode(v); return },
-		"Seccomp_filters": func(v string) (err error) { s.SeccompFilters, err = decimal(v); return },
-		"CapInh":          func(v string) (err error) { s.Inheritable, err = capabilities(v); return },
-		"CapPrm":          func(v string) (err error) { s.Permitted, err = capabilities(v); return },
-		"CapEff":          func(v string) (err error) { s.Effective, err = capabilities(v); return },
-		"CapBnd":          func(v string) (err error) { s.Bounding, err = capabilities(v); return },
-		"CapAmb":          func(v string) (err error) { s.Ambient, err = capabilities(v); return },
-		"Uid":             func(v string) (err error) { s.UID, err = ids(v); return },
-		"Gid":             func(v string) (err error) { s.GID, err = ids(v); return },
-		"Groups":          func(v string) (err error) { s.Groups, err = groups(v); return },
-		"Umask":           func(v string) (err error) { s.Umask, err = umask(v); return },
+		"Tgid":       func(v string) (err error) { s.PID, err = decimal(v); return },
+		"NoNewPrivs": func(v string) (err error) { s.NoNewPrivs, err = flag(v); return },
+		"Seccomp":    func(v string) (err error) { s.Seccomp, err = mode(v); return },
+		"CapInh":     func(v string) (err error) { s.Inheritable, err = capabilities(v); return },
+		"CapPrm":     func(v string) (err error) { s.Permitted, err = capabilities(v); return },
+		"CapEff":     func(v string) (err error) { s.Effective, err = capabilities(v); return },
+		"CapBnd":     func(v string) (err error) { s.Bounding, err = capabilities(v); return },
+		"CapAmb":     func(v string) (err error) { s.Ambient, err = capabilities(v); return },
+		"Uid":        func(v string) (err error) { s.UID, err = ids(v); return },
+		"Gid":        func(v string) (err error) { s.GID, err = ids(v); return },
+		"Groups":     func(v string) (err error) { s.Groups, err = groups(v); return },
+		"Umask":      func(v string) (err error) { s.Umask, err = umask(v); return },
 	}
 	// A process chooses its Name, but cannot forge a line: the kernel escapes
 	// newlines in it (proc_task_name).

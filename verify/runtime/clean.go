@@ -85,6 +85,11 @@ func cleanContainer(state, id string, e engine, dead bool) error {
 	if err != nil {
 		return err
 	}
+	if !dead {
+		if err := endOrphans(filepath.Join(bundlePath(state, id), logFile)); err != nil {
+			return err
+		}
+	}
 	// First the processes: what the runtime is to delete it then finds dead, and
 	// what a killed runtime had not recorded yet dies too.
 	cgroup := req.Linux.CgroupsPath

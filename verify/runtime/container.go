@@ -141,8 +141,8 @@ func (c *container) start(ctx context.Context) error {
 
 func (c *container) alive() bool {
 	fds := []unix.PollFd{{Fd: int32(c.pidfd), Events: unix.POLLIN}}
-	n, _ := unix.Poll(fds, 0)
-	return n == 0
+	n, _ := unix.Poll(fds, 0) // interrupted, nothing has been seen
+	return n < 1
 }
 
 // wait waits for the service to end by itself; anything else is an error.

@@ -14,9 +14,10 @@
 //   - Run itself cleans up on every path, signals included.
 //   - A second process, the keeper, outlives a killed Run by as long as it takes
 //     to kill the container and remove its state.
-//   - [CleanStale] mends, at the next start, what even a killed keeper left. A
-//     lock on the bundle's directory, held by Run and its keeper, tells a live
-//     run from a stale one.
+//   - [CleanStale] mends, at the next start, what even a killed keeper left, and
+//     the bundle of a Run that was killed before it had one. A lock on the
+//     bundle's directory, held by Run and its keeper, tells a live run from a
+//     stale one.
 //
 // The keeper and the process that publishes ports are this very program,
 // started again: its main function calls [Child] before anything else.

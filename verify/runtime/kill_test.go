@@ -252,6 +252,9 @@ func TestDetach(t *testing.T) {
 	if err != nil || status != 0 || running.ID != o.ID {
 		t.Fatalf("got %+v, status %d, %v", running, status, err)
 	}
+	if args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", running.RunPID)); err != nil || !strings.HasPrefix(string(args), detachedName+"\x00") {
+		t.Errorf("process %d, which takes signals, is %q, %v", running.RunPID, args, err)
+	}
 	dir, err := os.Open(bundlePath(o.StateDir, o.ID))
 	if err != nil {
 		t.Fatal(err)
