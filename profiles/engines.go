@@ -38,6 +38,21 @@ var runtimeDevices = []grant.Device{
 	"b *:* m", "c *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm",
 }
 
+// engineCgroups are beneath the engines' own parents, as the cgroupfs driver and
+// the systemd driver name them: a cgroup elsewhere can be another program's,
+// whose limits would change, or the root, which has none.
+var engineCgroups = []grant.Pattern{
+	"/default/*",             // containerd: ctr
+	"/docker/*",              // Docker
+	"/k8s.io/*",              // containerd: CRI without a parent
+	"/kubepods.slice/*",      // Kubernetes
+	"/kubepods/*",            // Kubernetes
+	"/libpod_parent/*",       // Podman
+	"kubepods*",              // Kubernetes, systemd: kubepods-besteffort-pod….slice:cri-containerd:…
+	"machine.slice:libpod:*", // Podman, systemd
+	"system.slice:docker:*",  // Docker, systemd
+}
+
 // consoleDevice is let through by Docker on top.
 const consoleDevice grant.Device = "c 5:1 rwm"
 

@@ -70,7 +70,7 @@ func Restricted(service harden.Boundary) (harden.Boundary, error) {
 	out.AppArmor = grant.AppArmorUnconfined
 	out.Rlimits = grant.UnlimitedRlimits()
 	out.Resources.Other = out.Resources.Other.With(engineResources...)
-	out.CgroupsPath = order.AnySet[grant.Pattern]()
+	out.CgroupsPath = out.CgroupsPath.With(engineCgroups...)
 	out.Sysctls = out.Sysctls.With(engineSysctls...)
 	out.Process.Env = out.Process.Env.With(engineEnv...)
 	out.Process.Descriptors = out.Process.Descriptors.With("stdio", "terminal")

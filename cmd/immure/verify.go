@@ -110,6 +110,9 @@ func (r *result) print(w io.Writer, left bool) error {
 	case r.Statement:
 		how = "manifest signed"
 	}
+	if r.Decision != nil {
+		how += "; the files at the configuration's root.path were not looked at"
+	}
 	verdict := "verified"
 	if r.Decision != nil && r.Decision.Allowed {
 		verdict = "allowed"

@@ -12,8 +12,7 @@ import (
 // the runtimes take a rule with two conditions on one argument for alternatives
 // (runc matchCall, crun libcrun_generate_seccomp). never reports that no call
 // can meet them.
-func oneEach(args []harden.SyscallArg) (out []specs.LinuxSeccompArg, never bool, err error) {
-	var single []harden.SyscallArg
+func oneEach(args []harden.SyscallArg) (single []harden.SyscallArg, never bool, err error) {
 	for _, a := range args { // in canonical order: by index, "eq" first
 		last := len(single) - 1
 		if last < 0 || single[last].Index != a.Index {
@@ -24,11 +23,17 @@ func oneEach(args []harden.SyscallArg) (out []specs.LinuxSeccompArg, never bool,
 			return nil, never, err
 		}
 	}
-	for _, a := range single {
+	return single, false, nil
+}
+
+// native writes conditions as a configuration has them.
+func native(args []harden.SyscallArg) []specs.LinuxSeccompArg {
+	var out []specs.LinuxSeccompArg
+	for _, a := range args {
 		v, m := a.Value, a.Masked
 		out = append(out, specs.LinuxSeccompArg{Index: a.Index, Value: v, ValueTwo: m, Op: operators[a.Op]})
 	}
-	return out, false, nil
+	return out
 }
 
 // both returns the one condition that says what two on one argument say.

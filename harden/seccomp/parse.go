@@ -24,7 +24,8 @@ const (
 // A call's rule that names one argument twice is read as alternatives, one for
 // each of its conditions, as the runtimes compile it. A flag list that is left
 // out is read as empty: newer runtimes then set SPEC_ALLOW, which concerns a
-// processor's side channel and permits no call.
+// processor's side channel and permits no call. Conditions that libseccomp may
+// compile to something wider are an error.
 func Parse(p *specs.LinuxSeccomp) (harden.Syscalls, error) {
 	if p == nil || (p.DefaultAction == "" && len(p.Syscalls) == 0) {
 		return harden.Unconfined(), nil
@@ -52,6 +53,9 @@ func Parse(p *specs.LinuxSeccomp) (harden.Syscalls, error) {
 		s = s.WithFlags(string(f))
 	}
 	if err := s.Check(); err != nil {
+		return harden.Syscalls{}, fmt.Errorf("parse seccomp: %w", err)
+	}
+	if err := checkShapes(s.Rules()); err != nil {
 		return harden.Syscalls{}, fmt.Errorf("parse seccomp: %w", err)
 	}
 	return s, nil

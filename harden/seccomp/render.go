@@ -12,7 +12,8 @@ import (
 // Render writes a policy as the seccomp section of a runtime configuration, in
 // canonical order; nil for the unconfined policy, which has none. Policies that
 // the form cannot say are errors: a listener's decisions, a trap with data, two
-// different bounds on one argument.
+// different bounds on one argument, and conditions that libseccomp may compile
+// to something wider.
 func Render(s harden.Syscalls) (*specs.LinuxSeccomp, error) {
 	if err := s.Check(); err != nil {
 		return nil, fmt.Errorf("render seccomp: %w", err)
@@ -38,6 +39,7 @@ func Render(s harden.Syscalls) (*specs.LinuxSeccomp, error) {
 		}
 		out.Flags = append(out.Flags, specs.LinuxSeccompFlag(f))
 	}
+	var written []harden.SyscallRule
 	for _, r := range s.Rules() {
 		action, errno, err := actionParts(r.Action)
 		if err != nil {
@@ -48,8 +50,12 @@ func Render(s harden.Syscalls) (*specs.LinuxSeccomp, error) {
 			return nil, fmt.Errorf("render seccomp: %q: %w", r.Names, err)
 		}
 		if !never {
-			out.Syscalls = append(out.Syscalls, specs.LinuxSyscall{Names: r.Names, Action: action, ErrnoRet: errno, Args: args})
+			written = append(written, harden.SyscallRule{Names: r.Names, Action: r.Action, Args: args})
+			out.Syscalls = append(out.Syscalls, specs.LinuxSyscall{Names: r.Names, Action: action, ErrnoRet: errno, Args: native(args)})
 		}
+	}
+	if err := checkShapes(written); err != nil {
+		return nil, fmt.Errorf("render seccomp: %w", err)
 	}
 	return out, nil
 }
