@@ -85,7 +85,7 @@ func (o *runOptions) detached(cmd *cobra.Command) error {
 		return printJSON(cmd.OutOrStdout(), running)
 	}
 	published(cmd.ErrOrStderr(), running)
-	fmt.Fprintf(cmd.ErrOrStderr(), "immure: kill %d stops it; its output goes to %s\n", running.PID, runtime.LogPath(runtime.DefaultStateDir, running.ID))
+	fmt.Fprintf(cmd.ErrOrStderr(), "immure: kill %d stops it; its output goes to %s\n", running.RunPID, runtime.LogPath(runtime.DefaultStateDir, running.ID))
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), running.ID)
 	return err
 }
@@ -93,6 +93,11 @@ func (o *runOptions) detached(cmd *cobra.Command) error {
 func (o *runOptions) run(ctx context.Context, ref string) error {
 	if err := runtime.Available(o.runtime); err != nil {
 		return err
+	}
+	if o.name != "" {
+		if err := runtime.CheckID(o.name); err != nil {
+			return err
+		}
 	}
 	trusted, err := o.trust.keys()
 	if err != nil {

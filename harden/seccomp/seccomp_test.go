@@ -22,7 +22,7 @@ func sample() harden.Syscalls {
 		harden.SyscallRule{Names: []string{"read", "write", "exit_group"}, Action: harden.Allow},
 		harden.SyscallRule{Names: []string{"clone3"}, Action: harden.Errno(38)},
 		harden.SyscallRule{Names: []string{"socket"}, Action: harden.Allow, Args: []harden.SyscallArg{
-			harden.NewSyscallArg(0, "eq", 2), harden.MaskedArg(1, 0xf, 1), harden.NewSyscallArg(2, "lt", 7),
+			harden.NewSyscallArg(0, "eq", 2), harden.MaskedArg(1, 0xf, 1), harden.NewSyscallArg(2, "eq", 7),
 		}},
 	)
 }

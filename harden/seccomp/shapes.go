@@ -14,19 +14,18 @@ import (
 //
 // A filter compares 32 bits at a time, so libseccomp splits each condition into
 // one on the high half of the argument and one on the low half, and joins the
-// conditions of all rules for one call to one tree that shares equal
-// comparisons. An ordered comparison or "ne" ends in one of three ways at its
-// high half, and the tree loses some where such comparisons share a node.
+// conditions of all rules for one call to one tree. There, a failed comparison
+// of one rule leads into the next rule's low half without its high half.
 // In libseccomp 2.5.4, which Debian's runc 1.1 and crun 1.8 link, about one in
-// twelve filters of up to six single comparisons with 64-bit values does not
-// answer as its rules say. "socket where arg0 > 0x100000028, or arg0 < 2" is
-// such a pair.
+// twelve filters of up to six single comparisons with 64-bit values answers
+// otherwise than its rules say: "socket where arg0 > 0x100000028, or arg0 < 2"
+// lets socket(38) through.
 //
-// Two shapes are compiled as they are written, by executing the exported
-// filters of many random policies and by the containers of e2e/forms: calls
-// with conditions "eq" and "maskedEq" alone, and calls each of whose rules is
-// one comparison with a value of 32 bits, where every high half is compared
-// with zero. Docker's default filter and those of package profiles have no
+// Two shapes answer as they are written, in the exported filters of 20,000
+// random policies of each and in the containers of e2e/forms: calls with
+// conditions "eq" and "maskedEq" alone, and calls each of whose rules is one
+// comparison with a value of 32 bits, so that every high half is compared with
+// zero. Docker's default filter and those of package profiles have no
 // other.
 //
 // Source: libseccomp src/db.c, _db_rule_gen_64 and _db_tree_add.
