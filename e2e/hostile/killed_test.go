@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// immure is killed at any moment of a run: whatever there was is gone soon
-// after, and the same name runs again.
+// immure is killed at any moment of a run: whatever ran is gone soon after, the
+// same name runs again, and then nothing is left at all.
 func TestKilledRunLeavesNothing(t *testing.T) {
 	f := service(t)
 	store := filepath.Join(t.TempDir(), "store")
@@ -23,7 +23,7 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 			t.Errorf("ended with status %d before it was killed:\n%s", status, r.errs.String())
 		}
 		settled(t, name)
-		nothingLeft(t, name)
+		nothingRuns(t, name)
 		immure(t, "run", f.ref(), "--key", f.public, "--store", store, "--name", name, "-e", "MODE=exit 0").allowed(t)
 		nothingLeft(t, name)
 	}

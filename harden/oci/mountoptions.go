@@ -30,16 +30,22 @@ var harmlessOptions = []string{
 	"async", "atime", "defaults", "diratime", "dirsync", "iversion", "lazytime", "loud", "mand", "noatime",
 	"nodiratime", "noiversion", "nolazytime", "nomand", "norelatime", "nostrictatime", "nosymfollow", "relatime",
 	"silent", "strictatime", "symfollow", "sync",
+}
+
+// harmlessTree are those that work on a whole tree.
+var harmlessTree = []string{
 	"ratime", "rdiratime", "rnoatime", "rnodiratime", "rnorelatime", "rnostrictatime", "rnosymfollow", "rrelatime",
 	"rstrictatime", "rsymfollow",
 }
 
 // dataOptions are those of the kernel's file systems that narrow, or say who
-// owns the mount's root. "hidepid" and "subset" hide other processes.
+// owns the mount's root. "hidepid" and "subset" hide other processes. For tmpfs
+// "nr_blocks" is left out, which is its size over again, and so is "nr_inodes",
+// which raises a bound as well. Source: Linux Documentation/filesystems/tmpfs.rst.
 var dataOptions = map[string][]string{
 	"devpts": {"newinstance", "gid=", "mode=", "ptmxmode=", "max="},
 	"proc":   {"hidepid=", "subset="},
-	"tmpfs":  {"gid=", "inode32", "inode64", "mode=", "noswap", "nr_blocks=", "nr_inodes=", "size=", "tmpcopyup", "uid="},
+	"tmpfs":  {"gid=", "inode32", "inode64", "mode=", "noswap", "size=", "tmpcopyup", "uid="},
 }
 
 // An optionList is what a mount's options come to.
@@ -47,16 +53,20 @@ type optionList struct {
 	flags       map[string]bool // set or cleared for the mount itself
 	recursive   map[string]bool // and for all beneath it, which decides last
 	bind, tree  bool            // "bind"; "rbind" takes what is mounted beneath along
+	onTree      string          // an option that works on a whole tree, if there is one
 	idMapped    bool
 	propagation order.Level // the widest that is asked for
+	shallow     bool        // some propagation is asked for that leaves out what is mounted beneath
 	sizes       []string
 }
 
 // parseOptions reads options as runc's parseMountOptions and crun's
 // get_mount_flags do: of two that disagree the later wins, and those that work
-// on a whole tree are applied after the others.
-func parseOptions(kind string, options []string) (optionList, error) {
-	l := optionList{flags: make(map[string]bool), recursive: make(map[string]bool)}
+// on a whole tree are applied after the others. They are for bind mounts alone:
+// runc sets them on no other (mountToRootfs) and says nothing.
+func parseOptions(mountType string, options []string) (optionList, error) {
+	kind := fileSystems[mountType]
+	l := optionList{bind: mountType == "bind", flags: make(map[string]bool), recursive: make(map[string]bool)}
 	for _, o := range options {
 		plain, isTree := strings.CutPrefix(o, "r")
 		f, known := mountFlags[o]
@@ -66,9 +76,12 @@ func parseOptions(kind string, options []string) (optionList, error) {
 		case known:
 			l.flags[f.flag] = f.set
 		case isTree && knownTree:
-			l.recursive[tree.flag] = tree.set
+			l.recursive[tree.flag], l.onTree = tree.set, o
+		case slices.Contains(harmlessTree, o):
+			l.onTree = o
 		case propagates:
 			l.propagation = widest(l.propagation, level)
+			l.shallow = l.shallow || !isTree
 		case o == "bind" || o == "rbind":
 			l.bind, l.tree = true, l.tree || o == "rbind"
 		case o == "idmap" || o == "ridmap":
@@ -81,6 +94,9 @@ func parseOptions(kind string, options []string) (optionList, error) {
 		default:
 			return l, fmt.Errorf("unknown option %q", o)
 		}
+	}
+	if l.onTree != "" && !l.bind {
+		return l, fmt.Errorf("option %q works on bind mounts alone; write it without the first r", l.onTree)
 	}
 	return l, nil
 }
@@ -128,7 +144,7 @@ func (l optionList) size() (order.Limit, error) {
 			one = order.AtMost(n * unit)
 		}
 		if limit.Over(one) == nil {
-			limit = one // of several, the largest
+			limit = one // of several, the largest: the kernel takes the last, and no reader less than the truth
 		}
 	}
 	if len(l.sizes) == 0 {

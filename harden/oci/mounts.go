@@ -3,6 +3,7 @@ package oci
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -39,23 +40,24 @@ func (r *reader) mounts() {
 }
 
 func (r *reader) mount(m specs.Mount) (slot grant.Slot, idMapped bool, err error) {
-	if !path.IsAbs(m.Destination) {
-		return slot, false, fmt.Errorf("the destination is not absolute")
+	// crun follows a link before it takes "..", runc cleans the path first.
+	at := m.Destination
+	if !clean(at) {
+		return slot, false, fmt.Errorf("the destination is not absolute and clean")
 	}
-	at := path.Clean(m.Destination)
 	if r.options.Resolve != nil {
 		if at = r.options.Resolve(at); !clean(at) {
 			return slot, false, fmt.Errorf("the destination leads to %q", at)
 		}
 	}
 	kind := fileSystems[m.Type]
-	options, err := parseOptions(kind, m.Options)
+	options, err := parseOptions(m.Type, m.Options)
 	if err != nil {
 		return slot, false, err
 	}
 	hostTree := false
 	switch {
-	case options.bind || m.Type == "bind": // a runtime ignores the type of a bind mount
+	case options.bind: // a runtime ignores the type of a bind mount
 		if slot, err = r.bind(at, m.Source); err != nil {
 			return slot, false, err
 		}
@@ -90,19 +92,38 @@ func (r *reader) bind(at, source string) (grant.Slot, error) {
 }
 
 // mountPropagation is what is asked for, and where nothing is, what follows
-// from the root: a bind mount keeps its source's, which the root has lowered; a
-// new mount is shared where its parent is.
+// from where the mount comes from and where it goes. What is asked for without
+// what is mounted beneath does not cover a tree.
 func (r *reader) mountPropagation(s grant.Slot, l optionList) order.Level {
-	root := r.b.Propagation
+	isBind := fileSystems[s.Kind] == ""
+	level := r.unasked(s.At, isBind)
 	switch {
-	case l.propagation != "":
-		return l.propagation
-	case fileSystems[s.Kind] != "" && root != "shared":
-		return "private"
-	case root == "":
-		return "shared"
+	case l.propagation == "":
+	case isBind && l.tree && l.shallow:
+		level = widest(level, l.propagation)
+	default:
+		level = l.propagation
 	}
-	return root
+	if level == "shared" {
+		r.shared = append(r.shared, s.At)
+	}
+	return level
+}
+
+// unasked is the propagation of a mount that asks for none. A bind mount keeps
+// its source's, which the root has lowered only where it was recursive; a mount
+// on a shared one is shared (Linux Documentation/filesystems/sharedsubtree.rst,
+// "Mount semantics").
+func (r *reader) unasked(at string, isBind bool) order.Level {
+	root := r.b.Propagation
+	beneath := func(other string) bool { return order.Beneath(at, other) }
+	switch {
+	case root == "" || root == "shared" || slices.ContainsFunc(r.shared, beneath) || (isBind && !r.rootTree):
+		return "shared"
+	case isBind:
+		return root
+	}
+	return "private"
 }
 
 // guard refuses a mount that hides or replaces what was sealed, or the program.

@@ -1,6 +1,8 @@
 package oci
 
 import (
+	"strings"
+
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/immure-dev/immure/harden"
@@ -89,15 +91,20 @@ func (r *reader) fileSystem() {
 		r.b.Rootfs = "readOnly"
 	}
 	// Runtimes make the root a slave where the configuration says nothing.
-	r.b.Propagation = "slave"
+	r.b.Propagation, r.rootTree = "slave", true
 	if p := r.linux.RootfsPropagation; p != "" {
 		level, ok := propagations[p]
 		if !ok {
 			r.unread("propagation", "unknown propagation %q", p)
 		}
-		r.b.Propagation = level
+		r.b.Propagation, r.rootTree = level, strings.HasPrefix(p, "r")
 	}
 	r.b.MaskedPaths = r.cover("maskedPaths", r.linux.MaskedPaths)
+	for _, p := range r.b.MaskedPaths.Paths() {
+		if order.Beneath("/dev", p) || order.Beneath("/proc", p) {
+			r.unread("maskedPaths", "path %q holds what a runtime itself works with", p)
+		}
+	}
 	// A hidden path is not writable either.
 	locked := append(r.cover("readonlyPaths", r.linux.ReadonlyPaths).Paths(), r.b.MaskedPaths.Paths()...)
 	r.b.ReadonlyPaths = order.Covering(locked...)
@@ -106,8 +113,8 @@ func (r *reader) fileSystem() {
 func (r *reader) cover(facet string, list []string) order.Cover {
 	var paths []string
 	for _, p := range list {
-		if !clean(p) {
-			r.unread(facet, "path %q is not absolute and clean", p)
+		if !clean(p) || p == "/" {
+			r.unread(facet, "path %q is not absolute and clean, or the root", p)
 			continue
 		}
 		paths = append(paths, p)

@@ -63,6 +63,9 @@ type reader struct {
 	options Options
 	out     harden.Reading
 	b       *harden.Boundary
+
+	rootTree bool     // the root's propagation is of what is mounted beneath it too
+	shared   []string // destinations of shared mounts so far
 }
 
 // unread says why a facet could not be read; the first reason stays.
@@ -80,13 +83,14 @@ func (r *reader) foreign(format string, args ...any) {
 }
 
 func (r *reader) platforms() {
-	for name, present := range map[string]bool{
-		"freebsd": r.spec.FreeBSD != nil, "solaris": r.spec.Solaris != nil, "vm": r.spec.VM != nil,
-		"windows": r.spec.Windows != nil, "zos": r.spec.ZOS != nil,
-	} {
-		if present {
-			r.foreign("section %s", name)
-		}
+	for _, name := range pick([]setting{
+		{"freebsd", r.spec.FreeBSD != nil},
+		{"solaris", r.spec.Solaris != nil},
+		{"vm", r.spec.VM != nil},
+		{"windows", r.spec.Windows != nil},
+		{"zos", r.spec.ZOS != nil},
+	}) {
+		r.foreign("section %s", name)
 	}
 	if r.process.CommandLine != "" {
 		r.foreign("process.commandLine, which is for Windows")

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -102,7 +103,8 @@ func cpuMillis(quota int64, period uint64) order.Limit {
 func (r *reader) unified(keys map[string]string) []string {
 	b := &r.b.Resources
 	var other []string
-	for key, text := range keys {
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		text := keys[key]
 		var err error
 		switch key {
 		case "memory.max":

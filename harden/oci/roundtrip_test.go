@@ -78,7 +78,7 @@ func drawBoundary(t *rapid.T) (harden.Boundary, Input) {
 		b.Resources.SwapMaxBytes = drawLimit(t, "swap", 0)
 	}
 	b.CgroupsPath = draw(t, "cgroup", order.AnySet[grant.Pattern](), order.Of(grant.Prefix("/immure/")), order.Of[grant.Pattern]("/a/b"))
-	b.Process.Env = draw(t, "env", order.AnySet[grant.Env](), order.Of[grant.Env]("HELLO_*"), order.Of[grant.Env]("PATH=/usr/bin", "HELLO_*", "HELLO_NAME=x"))
+	b.Process.Env = draw(t, "env", order.Of[grant.Env]("*"), order.Of[grant.Env]("HELLO_*"), order.Of[grant.Env]("PATH=/usr/bin", "HELLO_*", "HELLO_NAME=x"))
 	b.Process.OOMScoreAdj = draw(t, "oom", order.Only(-5), order.Between(100, 1000), order.Between(-1000, -1), order.AnyRange())
 	b.Process.Descriptors = draw(t, "descriptors", order.AnySet[grant.Name](), order.Of[grant.Name]("stdio", "terminal"))
 	in.Terminal = rapid.Bool().Draw(t, "terminal")

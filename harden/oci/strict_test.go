@@ -81,7 +81,7 @@ func TestUnknownMembers(t *testing.T) {
 // TestResolve follows a link of the image onto the sealed directory and under
 // the program, and refuses a resolver that leads nowhere.
 func TestResolve(t *testing.T) {
-	in := least + `,"mounts":[{"destination":"/link/../x","type":"tmpfs","source":"tmpfs"}]}`
+	in := least + `,"mounts":[{"destination":"/x","type":"tmpfs","source":"tmpfs"}]}`
 	for to, want := range map[string]string{"/.immure/x": "foreign", "/x": "foreign", "/y": "", "y": "mounts"} {
 		r, err := Parse([]byte(in), Options{Resolve: func(p string) string {
 			if p == "/x" {

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -96,7 +97,8 @@ func TestWider(t *testing.T) {
 		{"overlay", "mounts", addMount("/tmp", "overlay", "overlay", "lowerdir=/")},
 		{"over the root", "foreign", addMount("/", "tmpfs", "tmpfs")},
 		{"over the seal", "foreign", addMount("/.immure", "tmpfs", "tmpfs")},
-		{"into the seal", "foreign", addMount("/x/../.immure/seal.json", "bind", "/tmp/forged", "bind")},
+		{"into the seal", "foreign", addMount("/.immure/seal.json", "bind", "/tmp/forged", "bind")},
+		{"into the seal on a detour", "mounts", addMount("/x/../.immure/seal.json", "bind", "/tmp/forged", "bind")},
 		{"over the program", "foreign", addMount("/usr", "tmpfs", "tmpfs")},
 		{"writable config", "mounts", func(s *specs.Spec) { mountAt(s, "/etc/hello").Options = []string{"bind", "nosuid", "nodev", "noexec"} }},
 		{"rw last", "mounts", func(s *specs.Spec) {
@@ -116,6 +118,46 @@ func TestWider(t *testing.T) {
 			m.Options = append(m.Options, "size=50%")
 		}},
 		{"endless scratch", "mounts", func(s *specs.Spec) { mountAt(s, "/tmp").Options = []string{"nosuid", "nodev", "noexec", "size=0"} }},
+		{"scratch in blocks", "mounts", func(s *specs.Spec) {
+			m := mountAt(s, "/tmp")
+			m.Options = append(m.Options, "nr_blocks=100000000")
+		}},
+		{"endless inodes", "mounts", func(s *specs.Spec) {
+			m := mountAt(s, "/tmp")
+			m.Options = append(m.Options, "nr_inodes=0")
+		}},
+		{"size again", "mounts", func(s *specs.Spec) {
+			m := mountAt(s, "/tmp")
+			m.Options = append([]string{"size=50%"}, m.Options...)
+		}},
+		{"recursive flags on tmpfs", "mounts", func(s *specs.Spec) {
+			mountAt(s, "/tmp").Options = []string{"rnosuid", "rnodev", "rnoexec", "size=16777216"}
+		}},
+		{"recursive flags on proc", "mounts", func(s *specs.Spec) { mountAt(s, "/proc").Options = []string{"rnosuid", "rnodev", "rnoexec"} }},
+		{"recursive flags on devpts", "mounts", func(s *specs.Spec) { mountAt(s, "/dev/pts").Options = []string{"rnosuid", "rnoexec"} }},
+		{"recursive flags on sysfs", "mounts", func(s *specs.Spec) {
+			mountAt(s, "/sys").Options = []string{"rro", "rnosuid", "rnodev", "rnoexec"}
+		}},
+		{"a recursive time on tmpfs", "mounts", func(s *specs.Spec) {
+			m := mountAt(s, "/tmp")
+			m.Options = append(m.Options, "rnoatime")
+		}},
+		{"destination climbs", "mounts", func(s *specs.Spec) { mountAt(s, "/tmp").Destination = "/lnk/../tmp" }},
+		{"destination with a slash more", "mounts", func(s *specs.Spec) { mountAt(s, "/tmp").Destination = "/tmp/" }},
+		{"destination with two slashes", "mounts", func(s *specs.Spec) { mountAt(s, "/tmp").Destination = "//tmp" }},
+		{"relative destination", "mounts", func(s *specs.Spec) { mountAt(s, "/tmp").Destination = "tmp" }},
+		{"bind under a root that is private alone", "mounts", func(s *specs.Spec) {
+			s.Linux.RootfsPropagation = "private"
+			mountAt(s, "/etc/hello").Options = []string{"bind", "nosuid", "nodev", "noexec", "ro"}
+		}},
+		{"bind under a root that is unbindable alone", "mounts", func(s *specs.Spec) {
+			s.Linux.RootfsPropagation = "unbindable"
+			mountAt(s, "/etc/hello").Options = []string{"bind", "nosuid", "nodev", "noexec", "ro"}
+		}},
+		{"a tree made private at its top", "mounts", func(s *specs.Spec) {
+			s.Linux.RootfsPropagation = "private"
+			mountAt(s, "/etc/hello").Options = []string{"rbind", "private", "nosuid", "nodev", "noexec", "ro"}
+		}},
 		{"shared mount", "mounts", func(s *specs.Spec) {
 			m := mountAt(s, "/etc/hello")
 			m.Options = append(m.Options, "rshared", "rprivate")
@@ -135,6 +177,12 @@ func TestWider(t *testing.T) {
 		{"shared root", "propagation", func(s *specs.Spec) { s.Linux.RootfsPropagation = "rshared" }},
 		{"nothing masked", "maskedPaths", func(s *specs.Spec) { s.Linux.MaskedPaths = nil }},
 		{"one mask less", "maskedPaths", func(s *specs.Spec) { s.Linux.MaskedPaths = s.Linux.MaskedPaths[1:] }},
+		{"root masked", "maskedPaths", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/") }},
+		{"devices masked", "maskedPaths", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/dev") }},
+		{"proc masked", "maskedPaths", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/proc") }},
+		{"a relative mask", "maskedPaths", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "proc/kcore") }},
+		{"a mask that climbs", "maskedPaths", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/proc/../sys") }},
+		{"root read-only", "readonlyPaths", func(s *specs.Spec) { s.Linux.ReadonlyPaths = append(s.Linux.ReadonlyPaths, "/") }},
 		{"nothing read-only", "readonlyPaths", func(s *specs.Spec) { s.Linux.ReadonlyPaths = nil }},
 		{"a device node", "devices.nodes", func(s *specs.Spec) {
 			s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/sda", Type: "b", Major: 8}}
@@ -245,11 +293,76 @@ func TestNoWider(t *testing.T) {
 		"fewer mounts": func(s *specs.Spec) { s.Mounts = s.Mounts[:1] },
 		"read-only tmp": func(s *specs.Spec) {
 			m := mountAt(s, "/tmp")
-			m.Options = append(m.Options, "rro", "rprivate", "relatime")
+			m.Options = append(m.Options, "ro", "rprivate", "relatime")
+		},
+		"recursive flags on a bind": func(s *specs.Spec) {
+			mountAt(s, "/etc/hello").Options = []string{"rbind", "rprivate", "rnosuid", "rnodev", "rnoexec", "rro"}
+		},
+		"private root and bind": func(s *specs.Spec) {
+			s.Linux.RootfsPropagation = "private"
+			mountAt(s, "/etc/hello").Options = []string{"bind", "private", "nosuid", "nodev", "noexec", "ro"}
 		},
 	} {
 		if got := excesses(change(t, edit), hello()); len(got) > 0 {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestPropagation reads what a mount is after the root's propagation, those of
+// the mounts that it lies on, and its own.
+func TestPropagation(t *testing.T) {
+	for _, c := range []struct {
+		root    string
+		options []string // of a bind mount
+		bind    string   // its propagation
+		beneath string   // that of a tmpfs on it
+	}{
+		{"rprivate", []string{"bind"}, "private", "private"},
+		{"runbindable", []string{"bind"}, "private", "private"},
+		{"rslave", []string{"bind"}, "slave", "private"},
+		{"", []string{"rbind"}, "slave", "private"},
+		{"private", []string{"bind"}, "shared", "shared"},
+		{"slave", []string{"bind"}, "shared", "shared"},
+		{"unbindable", []string{"bind"}, "shared", "shared"},
+		{"rshared", []string{"bind"}, "shared", "shared"},
+		{"private", []string{"bind", "private"}, "private", "private"},
+		{"private", []string{"rbind", "private"}, "shared", "shared"},
+		{"private", []string{"rbind", "rprivate"}, "private", "private"},
+		{"rprivate", []string{"rbind", "private"}, "private", "private"},
+		{"rslave", []string{"rbind", "private"}, "slave", "private"},
+		{"rprivate", []string{"bind", "rshared"}, "shared", "shared"},
+	} {
+		r := change(t, func(s *specs.Spec) {
+			s.Linux.RootfsPropagation = c.root
+			addMount("/a", "bind", "/srv", c.options...)(s)
+			addMount("/a/b", "tmpfs", "tmpfs")(s)
+		})
+		got := make(map[string]string)
+		for _, slot := range r.Boundary.Mounts.Members() {
+			got[slot.At] = string(slot.Propagation)
+		}
+		if got["/a"] != c.bind || got["/a/b"] != c.beneath {
+			t.Errorf("root %q, bind %q: got %s and %s, want %s and %s", c.root, c.options, got["/a"], got["/a/b"], c.bind, c.beneath)
+		}
+	}
+}
+
+// TestSameBytes reads a document with several faults and wants one outcome.
+func TestSameBytes(t *testing.T) {
+	in := []byte(least + `,"windows":{"layerFolders":["a"]},"vm":{"kernel":{"path":"/x"}},"solaris":{},"zos":{},"freebsd":{},` +
+		`"linux":{"resources":{"unified":{"memory.max":"x","pids.max":"y","cpu.max":"z","memory.swap.max":"w"}}}}`)
+	first := outcome(t, in)
+	for range 20 {
+		r, err := Parse(in, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"section freebsd", "section solaris", "section vm", "section windows", "section zos"}; !slices.Equal(r.Foreign, want) {
+			t.Fatalf("foreign are %q", r.Foreign)
+		}
+		if again := outcome(t, in); again != first {
+			t.Fatalf("read as\n%s\nand as\n%s", first, again)
 		}
 	}
 }
