@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,17 +24,21 @@ const (
 	callsForName = 200
 )
 
-// tried are calls that do no harm whatever their arguments, never answer EPERM
-// by themselves, and are needed by neither runc nor the probe.
-var tried = []struct {
+// A call is one with arguments.
+type call struct {
 	name   string
 	number uintptr
-}{
-	{"getpriority", unix.SYS_GETPRIORITY},
-	{"ioprio_get", unix.SYS_IOPRIO_GET},
-	{"readahead", unix.SYS_READAHEAD},
-	{"sync_file_range", unix.SYS_SYNC_FILE_RANGE},
-	{"fadvise64", unix.SYS_FADVISE64},
+	args   [3]uint64
+}
+
+// tried are calls that do no harm whatever their arguments, never answer EPERM
+// by themselves, and are needed by neither runc nor the probe.
+var tried = []call{
+	{name: "fadvise64", number: unix.SYS_FADVISE64},
+	{name: "getpriority", number: unix.SYS_GETPRIORITY},
+	{name: "ioprio_get", number: unix.SYS_IOPRIO_GET},
+	{name: "readahead", number: unix.SYS_READAHEAD},
+	{name: "sync_file_range", number: unix.SYS_SYNC_FILE_RANGE},
 }
 
 var numbers = []uint64{0, 1, 2, 37, 38, 39, 40, 41, 1 << 31, 1<<32 - 2, 1<<32 - 1, 1 << 32, 1<<32 + 1, 1<<32 + 40, 1 << 33, 1 << 63, 1<<64 - 1}
@@ -71,13 +76,6 @@ func condition(t *rapid.T, index uint, from []uint64, ops ...string) harden.Sysc
 	return harden.NewSyscallArg(index, op, v)
 }
 
-// A call is one with arguments.
-type call struct {
-	name   string
-	number uintptr
-	args   [3]uint64
-}
-
 // calls chooses arguments at and beside the values of the rules, in both halves.
 func calls(rules []harden.SyscallRule, random *rand.Rand) []call {
 	var list []call
@@ -91,7 +89,7 @@ func calls(rules []harden.SyscallRule, random *rand.Rand) []call {
 			}
 		}
 		for range callsForName {
-			one := call{name: c.name, number: c.number}
+			one := c
 			for i := range one.args {
 				one.args[i] = near[random.IntN(len(near))]
 			}
@@ -115,6 +113,17 @@ func permits(rules []harden.SyscallRule, c call) bool {
 	return false
 }
 
+// withoutTried is a policy that says nothing of the calls that are tried.
+func withoutTried(s harden.Syscalls) harden.Syscalls {
+	rules := s.Rules()
+	for i := range rules {
+		rules[i].Names = slices.DeleteFunc(rules[i].Names, func(name string) bool {
+			return slices.ContainsFunc(tried, func(c call) bool { return c.name == name })
+		})
+	}
+	return harden.NewSyscalls(s.Architectures(), s.Fallback(), rules...)
+}
+
 // TestFilters compares what the kernel answers under the filter that runc and
 // libseccomp compile with what the rules say. A policy is the same each time
 // for one seed.
@@ -131,14 +140,7 @@ func TestFilters(t *testing.T) {
 		}
 		must(t, os.WriteFile(filepath.Join(root, "calls"), []byte(text.String()), 0o644))
 		b := service(t, "calls", "/calls")
-		for _, name := range b.Syscalls.Allowed() {
-			for _, c := range tried {
-				if c.name == name {
-					t.Fatalf("%s is allowed without the rules", name)
-				}
-			}
-		}
-		b.Syscalls = b.Syscalls.With(rules...)
+		b.Syscalls = withoutTried(b.Syscalls).With(rules...)
 		id := fmt.Sprintf("forms-%d-%d", os.Getpid(), seed)
 		out, err := run(t, id, render(t, b, id))
 		if err != nil {
