@@ -66,7 +66,7 @@ var rules = map[string][]wider{
 		appended("cgroups", "mounts", object{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"}),
 		appended("a disk", "mounts", object{"destination": "/mnt", "type": "ext4", "source": "/dev/sda1"}),
 		appended("an overlay", "mounts", object{"destination": "/scratch", "type": "overlay", "source": "overlay", "options": []any{"lowerdir=/"}}),
-		appended("through ..", "unknown", bind("/scratch/../.immure", "/tmp/x")),
+		appended("through ..", "mounts", bind("/scratch/../.immure", "/tmp/x")),
 	},
 	"mounts[].destination": {more("elsewhere", "mounts", "/mnt"), more("over the declarations", "unknown", "/.immure"), more("over the program", "unknown", "/usr/bin")},
 	"mounts[].type":        {more("bind", "mounts", "bind"), more("unknown", "mounts", "ext4"), drop("mounts")},
