@@ -2,7 +2,7 @@ package grant
 
 import (
 	"fmt"
-	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -13,15 +13,27 @@ import (
 // Source: Linux Documentation/admin-guide/cgroup-v1/devices.rst.
 type Device string
 
-var deviceForm = regexp.MustCompile(`^([abc]) (\*|0|[1-9][0-9]{0,9}):(\*|0|[1-9][0-9]{0,9}) (r?w?m?)$`)
-
+// split returns type, major, minor and access.
 func (d Device) split() (f [4]string, ok bool) {
-	m := deviceForm.FindStringSubmatch(string(d))
-	if m == nil || m[4] == "" {
+	parts := strings.Split(string(d), " ")
+	if len(parts) != 3 {
 		return f, false
 	}
-	copy(f[:], m[1:])
-	return f, true
+	major, minor, ok := strings.Cut(parts[1], ":")
+	f = [4]string{parts[0], major, minor, parts[2]}
+	return f, ok && (f[0] == "a" || f[0] == "b" || f[0] == "c") && deviceNumber(major) && deviceNumber(minor) && deviceAccess(f[3])
+}
+
+// deviceNumber reports a number of at most ten digits, or "*".
+func deviceNumber(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 34)
+	return s == "*" || (err == nil && strconv.FormatUint(n, 10) == s && len(s) <= 10)
+}
+
+// deviceAccess reports some of the letters r, w and m, in this order.
+func deviceAccess(s string) bool {
+	rest := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(s, "r"), "w"), "m")
+	return s != "" && rest == ""
 }
 
 func wild(wide, narrow, all string) bool { return wide == all || wide == narrow }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A Port is a range of ports of one protocol: "8080/tcp", "8000-8099/udp".
@@ -68,7 +69,9 @@ func (p Port) String() string { return string(p) }
 // resolves to is not known here.
 type Endpoint string
 
-var hostName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var hostName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+})
 
 // Split returns the host as written, the block it denotes if it is one, and
 // the port.
@@ -85,7 +88,7 @@ func (e Endpoint) Split() (host string, block netip.Prefix, port Port, err error
 	if !ok || port.Check() != nil || len(host) > 253 {
 		return "", block, "", fmt.Errorf("destination %q: write HOST:PORT/tcp with HOST a block such as 10.0.0.0/8, a lower-case name or *", s)
 	}
-	if host == "*" || hostName.MatchString(host) {
+	if host == "*" || hostName().MatchString(host) {
 		return host, block, port, nil
 	}
 	block, err = netip.ParsePrefix(host)

@@ -44,7 +44,7 @@ func (s *Store) prune() {
 	}
 	var trees []tree
 	for _, key := range keys {
-		if !keyPattern.MatchString(key) {
+		if !isKey(key) {
 			continue // not ours
 		}
 		var used time.Time

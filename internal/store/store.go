@@ -1,12 +1,12 @@
 package store
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 
@@ -25,8 +25,11 @@ const maxMaking = 1 << 16
 // errInUse reports a tree that someone holds.
 var errInUse = errors.New("the tree is in use")
 
-// keyPattern is a SHA-256 digest in hexadecimal.
-var keyPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+// isKey reports a SHA-256 digest in hexadecimal.
+func isKey(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil && len(s) == 64 && strings.ToLower(s) == s
+}
 
 // A Store is a directory of unpacked trees. Any number of goroutines and
 // processes may use one at a time.
@@ -81,7 +84,7 @@ func ownDirectory(dir string) error {
 // Of those that nobody holds, the store keeps the ones used last: making one
 // removes the others, so that there are at most 32.
 func (s *Store) Rootfs(key string, unpack func(dir string) error) (dir string, release func(), err error) {
-	if !keyPattern.MatchString(key) {
+	if !isKey(key) {
 		return "", nil, fmt.Errorf("find tree %q: the key is not a SHA-256 digest in hexadecimal", key)
 	}
 	dir = filepath.Join(s.dir, treesDir, key)
@@ -152,7 +155,7 @@ func (s *Store) sweep() error {
 	}
 	for _, name := range names {
 		key, _, _ := strings.Cut(name, ".")
-		if !keyPattern.MatchString(key) {
+		if !isKey(key) {
 			return fmt.Errorf("%q is not ours; remove it", filepath.Join(d.Name(), name))
 		}
 		lock, err := s.lock(key, unix.LOCK_EX|unix.LOCK_NB)

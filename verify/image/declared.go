@@ -73,19 +73,7 @@ func (c *comparison) filter(path string, f *files, least, most harden.Syscalls) 
 		}
 		return
 	}
-	var profile specs.LinuxSeccomp
-	err := json.Unmarshal(f.immured[path], &profile)
-	if err == nil {
-		// Other readers could take another form for another profile.
-		if again, _ := json.Marshal(&profile); !bytes.Equal(again, f.immured[path]) {
-			err = errors.New("not in the one form that a profile has")
-		}
-	}
-	if err != nil {
-		c.refuse("declarations", fmt.Sprintf("%s: %v", path, err), "a seccomp profile")
-		return
-	}
-	baked, err := seccomp.Parse(&profile)
+	baked, err := f.filters[path].calls, f.filters[path].err
 	if err != nil {
 		c.refuse("declarations", fmt.Sprintf("%s: %v", path, err), "a seccomp profile")
 		return
@@ -96,6 +84,30 @@ func (c *comparison) filter(path string, f *files, least, most harden.Syscalls) 
 	if missing := least.Over(baked); len(missing) > 0 {
 		c.refuse("declarations", path+" without "+strings.Join(missing, ", "), least.String())
 	}
+}
+
+// A bakedFilter is a filter that an image declares, or why it is none.
+type bakedFilter struct {
+	calls harden.Syscalls
+	err   error
+}
+
+func readFilter(data []byte) (b bakedFilter) {
+	if data == nil {
+		b.err = errors.New("missing")
+		return b
+	}
+	var profile specs.LinuxSeccomp
+	if b.err = json.Unmarshal(data, &profile); b.err != nil {
+		return b
+	}
+	// Other readers could take another form for another profile.
+	if again, _ := json.Marshal(&profile); !bytes.Equal(again, data) {
+		b.err = errors.New("not in the one form that a profile has")
+		return b
+	}
+	b.calls, b.err = seccomp.Parse(&profile)
+	return b
 }
 
 func (c *comparison) labels(p attest.Predicate, f *files, labels map[string]string) {

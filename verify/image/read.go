@@ -40,6 +40,8 @@ type files struct {
 	complete bool
 	// immured holds the bytes of the files beneath /.immure.
 	immured map[string][]byte
+	// filters are the system call filters among them.
+	filters map[string]bakedFilter
 }
 
 // read flattens the image's layers. When brief is set it is content with the
@@ -87,7 +89,7 @@ func (f *files) holdsAll() bool {
 }
 
 func apply(layers []v1.Layer) (*files, error) {
-	f := &files{tree: &rootfs.Tree{}, immured: make(map[string][]byte)}
+	f := &files{tree: &rootfs.Tree{}, immured: make(map[string][]byte), filters: make(map[string]bakedFilter)}
 	store, left := &keeper{}, int64(maxUnpacked)
 	for i, l := range layers {
 		if err := applyLayer(f.tree, l, store, &left); err != nil {
@@ -103,6 +105,9 @@ func apply(layers []v1.Layer) (*files, error) {
 			return nil, fmt.Errorf("%s: %w", n.Path, err)
 		}
 		f.immured[n.Path] = data
+	}
+	for _, p := range []string{seccompPath, envelopePath} {
+		f.filters[p] = readFilter(f.immured[p])
 	}
 	return f, nil
 }
