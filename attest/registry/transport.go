@@ -1,13 +1,11 @@
 package registry
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -39,9 +37,6 @@ type guard struct {
 	transport *http.Transport
 	host      string // the registry's, for which plainHTTP holds
 	plainHTTP bool
-
-	probe sync.Once
-	plain bool // a registry on this machine that speaks plain HTTP
 }
 
 // close ends idle connections, so that none outlives its repository.
@@ -50,9 +45,6 @@ func (g *guard) close() { g.transport.CloseIdleConnections() }
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != "https" && !loopback(req.URL.Hostname()) && (!g.plainHTTP || req.URL.Host != g.host) {
 		return nil, fmt.Errorf("%s speaks plain HTTP: only loopback addresses may, unless it is said", req.URL.Host)
-	}
-	if req.URL.Scheme == "https" && loopback(req.URL.Hostname()) && req.URL.Host == g.host && g.speaksPlain(req.Context()) {
-		return nil, errPlain
 	}
 	resp, err := g.transport.RoundTrip(req)
 	if err != nil {
@@ -66,30 +58,6 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswerBytes}
 	}
 	return resp, nil
-}
-
-// errPlain spares a TLS handshake with a server that was heard to speak plain
-// HTTP; the client falls back to that.
-var errPlain = errors.New("the registry speaks plain HTTP")
-
-// speaksPlain asks a registry on this machine, once and without credentials,
-// whether it speaks plain HTTP. One that speaks TLS answers such a request with
-// status 400, or not at all.
-func (g *guard) speaksPlain(ctx context.Context) bool {
-	g.probe.Do(func() {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.host+"/v2/", nil)
-		if err != nil {
-			return
-		}
-		resp, err := g.transport.RoundTrip(req)
-		if err != nil {
-			return
-		}
-		defer resp.Body.Close()
-		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection is used again
-		g.plain = resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusUnauthorized
-	})
-	return g.plain
 }
 
 // checkRedirect keeps a registry from sending the client to services of the

@@ -2,17 +2,12 @@ package registry
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-
-	"github.com/immure-dev/immure/internal/testregistry"
 )
 
 // Plain HTTP is for loopback addresses, and for the registry of which it was
@@ -103,25 +98,4 @@ func FuzzNextPage(f *testing.F) {
 			t.Errorf("%q leads to %q", link, next)
 		}
 	})
-}
-
-// A registry on this machine that speaks TLS is still spoken to by TLS.
-func TestTLSOnLoopback(t *testing.T) {
-	server := httptest.NewTLSServer(testregistry.Handler())
-	defer server.Close()
-	host := strings.TrimPrefix(server.URL, "https://")
-	repo, ref, err := Open(host+"/service:v1", Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer repo.Close()
-	pool := x509.NewCertPool()
-	pool.AddCert(server.Certificate())
-	repo.guard.transport.TLSClientConfig = &tls.Config{RootCAs: pool}
-	if _, err := repo.Resolve(t.Context(), ref); !Missing(err) {
-		t.Errorf("got %v, want an answer that there is no such image", err)
-	}
-	if repo.guard.speaksPlain(t.Context()) {
-		t.Error("a server that speaks TLS was taken for one that does not")
-	}
 }
