@@ -156,10 +156,15 @@ func checkText(what, s string) error {
 		return fmt.Errorf("%s is empty", what)
 	case len(s) > maxTextBytes:
 		return fmt.Errorf("%s is longer than %d bytes", what, maxTextBytes)
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, misleading):
 		return fmt.Errorf("%s %q is not one line of text", what, s)
 	}
 	return nil
+}
+
+// misleading reports a character that changes how the text around it is shown.
+func misleading(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
 }
 
 func checkName(s string) error {

@@ -16,31 +16,88 @@ import (
 
 // envelope gives the widest request for the service's boundary.
 func envelope(f *servicefile.File, service harden.Boundary) (harden.Boundary, error) {
-	var b harden.Boundary
+	var usual harden.Boundary
 	var err error
 	if f.Envelope == "strict" {
-		b, err = profiles.Strict(service)
+		usual, err = profiles.Strict(service)
 	} else {
-		b, err = profiles.Restricted(without(service, f))
+		usual, err = profiles.Restricted(without(service, f))
 	}
+	b := usual
 	if err == nil && len(f.EnvelopeFacets) > 0 {
 		b, err = overlay(b, f.EnvelopeFacets)
 	}
 	if err != nil {
 		return b, fmt.Errorf("%s: envelope: %w", f.At("envelope"), err)
 	}
-	for facet := range f.EnvelopeFacets {
-		for _, g := range servicefile.Wide(facet, b) {
+	for _, facet := range slices.Sorted(maps.Keys(f.EnvelopeFacets)) {
+		for _, g := range append(servicefile.Wide(facet, b), beyond(facet, b, usual, service)...) {
 			if _, ok := f.Waiver(facet, g); !ok {
 				return b, fmt.Errorf("%s: envelope: %w", f.At("envelope."+facet), servicefile.ErrWaiver(facet, g))
 			}
 		}
 	}
+	floored, err := profiles.Floors()
+	if err != nil {
+		return b, err
+	}
+	// What a runtime calls itself is asked for with every service.
+	service.Syscalls = service.Syscalls.With(floored...)
 	if over := service.Over(b); len(over) > 0 {
 		return b, fmt.Errorf("%s: envelope: the service is not within it: %w: narrow the service, or widen the envelope (envelope: strict follows the service)",
 			f.At("envelope"), &harden.ExcessError{Excesses: over})
 	}
 	return b, nil
+}
+
+// measured are facets of which an envelope may ask more than is usual: a limit,
+// a port, an argument. What is too much of them is servicefile's to say.
+var measured = []string{
+	"network.connect", "network.listen", "process.args", "process.cwd", "process.env", "process.oomScoreAdj", "rlimits",
+	"resources.cpuMaxMillis", "resources.ioMaxBytesPerSecond", "resources.memoryMaxBytes", "resources.pidsMax", "resources.swapMaxBytes",
+	"user.umask",
+}
+
+// beyond lists what a stated facet grants beyond the usual envelope and the
+// service: each needs a waiver, whatever it is, so that no facet is forgotten.
+func beyond(facet string, b, usual, service harden.Boundary) []string {
+	if slices.Contains(measured, facet) {
+		return nil
+	}
+	if _, over := b.OverIn(facet, usual); !over {
+		return nil
+	}
+	if _, over := b.OverIn(facet, service); !over {
+		return nil
+	}
+	if facet == "syscalls" && !b.Syscalls.IsUnconfined() {
+		return calls(b.Syscalls.Over(usual.Syscalls))
+	}
+	var out []string
+	for _, g := range b.Grants(facet) {
+		if !slices.Contains(usual.Grants(facet), g) && !slices.Contains(service.Grants(facet), g) {
+			out = append(out, g)
+		}
+	}
+	if out == nil {
+		out = []string{b.Text(facet)}
+	}
+	return out
+}
+
+// calls are the names in what one policy permits beyond another.
+func calls(over []string) []string {
+	var out []string
+	for _, text := range over {
+		name, _, _ := strings.Cut(text, "(")
+		if strings.HasPrefix(text, "every call") {
+			name = "any"
+		}
+		name, _, _ = strings.Cut(name, " answered")
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // without takes the value of the kind's base for every facet that the envelope

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/grant"
+	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/internal/boundarygen"
 	"pgregory.net/rapid"
 )
@@ -198,6 +200,19 @@ func TestPlainEncodingIsCanonical(t *testing.T) {
 		var d disorderly
 		if err := harden.DecodeCanonical([]byte(data), &d); (err == nil) != (data == `{"a":2,"b":1}`) {
 			t.Errorf("%s: %v", data, err)
+		}
+	}
+}
+
+// No boundary, however it was made, grants a variable of the dynamic loader.
+func TestLoaderVariablesAreNoGrant(t *testing.T) {
+	for _, env := range []order.Set[grant.Env]{
+		order.Of[grant.Env]("PATH=*", "LD_PRELOAD=*"), order.Of[grant.Env]("GLIBC_TUNABLES=x"), order.AnySet[grant.Env](),
+	} {
+		b := boundarygen.Boundary().Example(1)
+		b.Process.Env = env
+		if _, err := b.Encode(); err == nil {
+			t.Errorf("a boundary with %s was encoded", env)
 		}
 	}
 }

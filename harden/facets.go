@@ -2,6 +2,7 @@ package harden
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/immure-dev/immure/harden/grant"
@@ -82,11 +83,16 @@ func withCheck(f facet, more func(*Boundary) error) facet {
 	return f
 }
 
-// checkEnv refuses "any", which would take in the variables of the dynamic
-// loader; the pattern "*" does not.
+// checkEnv refuses the variables of the dynamic loader, and "any", which would
+// take them in; the pattern "*" does not.
 func checkEnv(b *Boundary) error {
 	if b.Process.Env.IsAny() {
 		return errors.New("the environment cannot be any: write [\"*\"]")
+	}
+	for _, e := range b.Process.Env.Members() {
+		if e.Loader() {
+			return fmt.Errorf("%s: variables of the dynamic loader are never granted", e)
+		}
 	}
 	return nil
 }

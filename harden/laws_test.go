@@ -113,7 +113,7 @@ func top() harden.Boundary {
 	b.UserNamespace.Level = host
 	b.Namespaces = harden.Namespaces{Cgroup: host, IPC: host, Mount: host, Network: host, PID: host, Time: host, UTS: host}
 	b.Scopes = harden.Scopes{AbstractSockets: reach, Ptrace: reach, Signals: reach}
-	b.Process.Env = order.Of[grant.Env]("*", "LD_PRELOAD=*") // "any" is refused
+	b.Process.Env = order.Of[grant.Env]("*") // "any" is refused
 	b.Memory = harden.MemoryProtection{ExecutableStack: allowed, WriteExecute: allowed}
 	return b
 }

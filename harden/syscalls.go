@@ -156,16 +156,17 @@ func (s Syscalls) Check() error {
 				return err
 			}
 			if arch := s.narrow(); arch != "" && a.wide() {
-				return fmt.Errorf("condition %q: calls of architecture %s have arguments of 32 bits", a.text(), arch)
+				return fmt.Errorf("condition %q: of calls of architecture %s 32 bits are compared", a.text(), arch)
 			}
 		}
 	}
 	return nil
 }
 
-// narrowArchitectures have arguments of 32 bits, of which filters that are
-// compiled for several architectures compare the low halves only.
-var narrowArchitectures = []string{"arm", "m68k", "mips", "mipsel", "parisc", "ppc", "s390", "sheb", "sh", "x86"}
+// narrowArchitectures are those of which libseccomp compares the low 32 bits of
+// an argument only. Of x32 and n32 the registers are wider, so that a condition
+// on the upper half would be none.
+var narrowArchitectures = []string{"arm", "m68k", "mips", "mips64n32", "mipsel", "mipsel64n32", "parisc", "ppc", "s390", "sh", "sheb", "x32", "x86"}
 
 // narrow is an architecture of the policy with arguments of 32 bits, or empty.
 func (s Syscalls) narrow() string {

@@ -132,7 +132,9 @@ func TestConditionsThatMislead(t *testing.T) {
 	if err := harden.NewSyscalls([]string{"x86_64"}, harden.Errno(1), allowIf("socket", high)).Check(); err != nil {
 		t.Error(err)
 	}
-	if harden.NewSyscalls([]string{"x86_64", "x86"}, harden.Errno(1), allowIf("socket", high)).Check() == nil {
-		t.Error("a condition on 64 bits is taken for arguments of 32")
+	for _, arch := range []string{"x86", "x32", "arm", "mips64n32"} {
+		if harden.NewSyscalls([]string{"x86_64", arch}, harden.Errno(1), allowIf("socket", high)).Check() == nil {
+			t.Errorf("a condition on 64 bits is taken for arguments of %s", arch)
+		}
 	}
 }

@@ -78,17 +78,13 @@ func build(ctx context.Context, o buildOptions, cmd *cobra.Command, p *progress)
 			return err
 		}
 	}
-	now := created
-	if now.IsZero() {
-		now = time.Now()
-	}
 	clean, err := workdir()
 	if err != nil {
 		return err
 	}
 	defer clean()
 	r, err := builder.Build(ctx, f, builder.Options{
-		Dir: filepath.Dir(o.file), Now: now, Created: created, Relock: o.relock,
+		Dir: filepath.Dir(o.file), Now: time.Now(), Created: created, Relock: o.relock,
 		Progress: p.step, Notice: p.notice,
 	})
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/immure-dev/immure/builder/servicefile"
 	"github.com/immure-dev/immure/verify"
@@ -101,7 +102,7 @@ func indented(text string) string {
 // oneLine keeps what comes from outside from breaking a line or a terminal.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
 			return '\ufffd'
 		}
 		return r

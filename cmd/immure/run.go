@@ -120,6 +120,12 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 		drop(guessed)
 		return err
 	}
+	// What a run left that was killed together with its keeper. It is in nobody's
+	// way, so that trouble with it stops no other service. It comes before the store
+	// drops trees, for such a container may still use one.
+	if err := runtime.CleanStale(""); err != nil {
+		fmt.Fprintf(os.Stderr, "immure: note: %s\n", oneLine(err.Error()))
+	}
 	root, err := unpacked(o.store, img, v, guessed)
 	if err != nil {
 		return err
@@ -143,11 +149,6 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 
 // start runs what was prepared and ends with the service's status.
 func (o *runOptions) start(ctx context.Context, service harden.Boundary, r runtime.Options) error {
-	// What a run left that was killed together with its keeper. It is in nobody's
-	// way, so that trouble with it stops no other service.
-	if err := runtime.CleanStale(""); err != nil {
-		fmt.Fprintf(os.Stderr, "immure: note: %s\n", oneLine(err.Error()))
-	}
 	// From here on signals are the service's.
 	r.Runtime, r.Started = o.runtime, o.started
 	r.Stdin, r.Stdout, r.Stderr = os.Stdin, os.Stdout, os.Stderr

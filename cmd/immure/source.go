@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 
 	"github.com/immure-dev/immure/attest"
 	"github.com/immure-dev/immure/builder/bake"
@@ -72,13 +73,17 @@ func readBoundaryFile(path string) (*declared, error) {
 	return &declared{Name: path, Pair: harden.Pair{Envelope: b, Service: b}, File: true}, nil
 }
 
+// serviceName is a DNS label, as the predicate's name is.
+var serviceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 // service names what the boundary is of: the image's label says, or nothing.
 func (d *declared) service() string {
 	if d.Verdict != nil {
 		return d.Verdict.Predicate.Name
 	}
 	if d.opened != nil {
-		if c, err := d.opened.Image.ConfigFile(); err == nil && c.Config.Labels[bake.LabelService] != "" {
+		// A label is a stranger's text, and goes into forms that others read.
+		if c, err := d.opened.Image.ConfigFile(); err == nil && serviceName.MatchString(c.Config.Labels[bake.LabelService]) {
 			return c.Config.Labels[bake.LabelService]
 		}
 	}

@@ -105,7 +105,7 @@ var generators = map[reflect.Type]drawer{
 	reflect.TypeFor[order.Set[grant.Port]]():      setOf[grant.Port]("80/tcp", "80-90/tcp", "85-100/tcp", "1-65535/udp", "53/udp"),
 	reflect.TypeFor[order.Set[grant.Endpoint]]():  setOf[grant.Endpoint]("*:443/tcp", "10.0.0.0/8:443/tcp", "10.1.0.0/16:1-1000/tcp", "db.example:443/tcp", "[2001:db8::/32]:443/tcp"),
 	reflect.TypeFor[order.Set[grant.Pattern]]():   setOf[grant.Pattern]("/", "/immure/*", "/immure/a", "*", `a\*`),
-	reflect.TypeFor[order.Set[grant.Env]]():       listOf[grant.Env]("*", "A_*", "A_B=*", "A_B=c", "LD_PRELOAD=x", "LD_PRELOAD=*", "LD_*"),
+	reflect.TypeFor[order.Set[grant.Env]]():       listOf[grant.Env]("*", "A_*", "A_B=*", "A_B=c", "LD_*", "LDAP=*"),
 	reflect.TypeFor[order.Range]():                from(order.Only(0), order.Only(1000), order.Between(1, 1<<31-1), order.Between(500, 1500), order.AnyRange()),
 	reflect.TypeFor[order.Limit]():                from(order.AtMost(0), order.AtMost(64), order.AtMost(1<<30), order.Unlimited()),
 	reflect.TypeFor[order.Exact]():                from[order.Exact]("none", "a", "b", "any"),
