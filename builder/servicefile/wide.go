@@ -63,9 +63,16 @@ func Wide(facet string, b harden.Boundary) []string {
 			return []string{b.Process.Args.String()}
 		}
 	case "process.env":
-		return wide(b.Process.Env, func(e grant.Env) bool { return e == "*" })
+		return wide(b.Process.Env, openName)
 	}
 	return nil
+}
+
+// openName reports a wildcard behind fewer than two characters of a name: a few
+// of them would be every name.
+func openName(e grant.Env) bool {
+	begin, open := strings.CutSuffix(string(e), "*")
+	return open && len(begin) < 2
 }
 
 func wide[E order.Element[E]](s order.Set[E], is func(E) bool) []string {

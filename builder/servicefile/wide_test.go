@@ -22,7 +22,7 @@ func TestWide(t *testing.T) {
 	b.Mounts = order.Of(grant.NewSlot("/", "volume"), grant.NewSlot("/data", "volume"), bind)
 	b.FileRights = order.Of[grant.PathRight]("execute /", "read /", "read /etc", "write /srv/")
 	b.Exec = order.Of(grant.Command{Args: grant.AnyArgs(), For: "exec"}, grant.Command{Args: grant.LiteralArgs("/x"), For: "exec"})
-	b.Process.Env = order.Of[grant.Env]("*", "A_*")
+	b.Process.Env = order.Of[grant.Env]("*", "A*", "_*", "A_*", "PATH=*", "B=*")
 	b.Syscalls = harden.NewSyscalls([]string{"x86_64"}, harden.KillProcess, harden.SyscallRule{Names: []string{"read", "ptrace"}, Action: harden.Allow})
 	b.Namespaces.PID, b.Namespaces.Cgroup, b.Namespaces.Network = "host", "host", "pod"
 	b.Rootfs, b.NoNewPrivileges = "writable", "off"
@@ -32,7 +32,7 @@ func TestWide(t *testing.T) {
 		"mounts":                {"/ volume", "/x bind of /srv ro"},
 		"fileRights":            {"execute /", "read /"},
 		"exec":                  {b.Exec.Members()[1].String()},
-		"process.env":           {"*"},
+		"process.env":           {"*", "A*", "_*"},
 		"syscalls":              {"ptrace"},
 		"rootfs":                {"writable"},
 		"noNewPrivileges":       {"off"},
