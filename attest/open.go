@@ -2,18 +2,22 @@ package attest
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/immure-dev/immure/attest/bundle"
 	"github.com/immure-dev/immure/attest/keys"
 )
 
 // An Opener opens what trusted keys signed. It remembers the last predicate,
-// for the statement beside an image and the seal inside it say the same. It is
-// not safe for concurrent use.
+// for the statement beside an image and the seal inside it say the same: when
+// both are opened at once, one waits for the other. It is safe for concurrent
+// use.
 type Opener struct {
 	trusted []keys.PublicKey
-	last    Predicate
-	head    []byte // the payload that it was in, up to the subject
+
+	mu   sync.Mutex // guards what follows
+	last Predicate
+	head []byte // the payload that it was in, up to the subject
 }
 
 // NewOpener trusts the given keys, of which any one suffices. One that trusts

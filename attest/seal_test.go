@@ -114,7 +114,7 @@ func TestOpenSealRefuses(t *testing.T) {
 		{"number with fraction", resigned(`"epoch":1`, `"epoch":1.0`), &decode, ""},
 		{"spaces", resigned(`"epoch":1`, `"epoch": 1`), &decode, "canonical"},
 		{"trailing newline", wrap(t, key, []byte(says+"\n")), &decode, "canonical"},
-		{"trailing object", wrap(t, key, []byte(says+"{}")), &decode, "more bytes"},
+		{"trailing object", wrap(t, key, []byte(says+"{}")), &decode, "after top-level value"},
 		{"epoch zero", resigned(`"epoch":1`, `"epoch":0`), &decode, "epoch 0"},
 		{"epoch beyond 53 bits", resigned(`"epoch":1`, `"epoch":9007199254740992`), &decode, "epoch"},
 		{"another statement type", resigned(attest.StatementType, "https://in-toto.io/Statement/v0.1"), &decode, "_type"},

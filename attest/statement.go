@@ -102,6 +102,8 @@ func (s Subject) check() error {
 // decodeStatement reads a payload that a trusted key signed. It fails with a
 // [VersionError], [TypeError] or [DecodeError].
 func (o *Opener) decodeStatement(payload []byte) (Statement, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if s, ok := o.recall(payload); ok {
 		return s, nil
 	}

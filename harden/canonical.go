@@ -8,18 +8,20 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf16"
+
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // Canonical returns v as JSON in the form of RFC 8785 (JCS): members sorted by
 // their names' UTF-16 units, no spaces, the shortest escapes. Numbers must be
 // integers of at most 53 bits; strings must be UTF-8.
 func Canonical(v any) ([]byte, error) {
+	if out, ok := canon.Append(make([]byte, 0, 4<<10), v); ok {
+		return out, nil
+	}
 	plain, err := encode(v)
 	if err != nil {
 		return nil, err
-	}
-	if inOrder(plain) {
-		return plain, nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(plain))
 	dec.UseNumber()
@@ -39,64 +41,6 @@ func encode(v any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// inOrder reports whether a plain encoding is canonical as it is: its members
-// in order, its numbers short integers, nothing in it that the two write
-// differently. It may say no where the truth is yes.
-func inOrder(data []byte) bool {
-	const maxDepth = 32
-	var last [maxDepth]string // the member before, of each object that is open
-	depth := 0
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; c {
-		case '{', '[':
-			if depth++; depth == maxDepth {
-				return false
-			}
-			last[depth] = ""
-		case '}', ']':
-			if depth--; depth < 0 {
-				return false
-			}
-		case '"':
-			end := i + 1
-			for end < len(data) && data[end] != '"' {
-				// A backslash may begin an escape that the two write differently.
-				if data[end] < 0x20 || data[end] >= 0x7f || data[end] == '\\' {
-					return false
-				}
-				end++
-			}
-			if end+1 < len(data) && data[end+1] == ':' {
-				name := string(data[i+1 : end])
-				if name == "" || name <= last[depth] {
-					return false
-				}
-				last[depth] = name
-			}
-			i = end
-		case ':', ',', 't', 'r', 'u', 'e', 'f', 'a', 'l', 's', 'n':
-		default:
-			if c < '0' || c > '9' || !shortInteger(data[i:]) {
-				return false
-			}
-			for i+1 < len(data) && data[i+1] >= '0' && data[i+1] <= '9' {
-				i++
-			}
-		}
-	}
-	return depth == 0
-}
-
-// shortInteger reports whether a number of at most fifteen digits, and nothing
-// else of a number, begins data.
-func shortInteger(data []byte) bool {
-	n := 0
-	for n < len(data) && data[n] >= '0' && data[n] <= '9' {
-		n++
-	}
-	return n <= 15 && (n == len(data) || (data[n] != '.' && data[n] != 'e' && data[n] != 'E'))
 }
 
 func appendCanonical(out []byte, v any) ([]byte, error) {

@@ -48,7 +48,10 @@ func (f facet) excess(b, limit *Boundary) (Excess, bool) {
 		return Excess{Facet: f.name, Got: err.Error(), Limit: shown(f.text(limit))}, true
 	}
 	over := f.over(b, limit)
-	return Excess{Facet: f.name, Got: shown(strings.Join(over, ", ")), Limit: shown(f.text(limit))}, len(over) > 0
+	if len(over) == 0 {
+		return Excess{}, false // most are: no text is made for nobody
+	}
+	return Excess{Facet: f.name, Got: shown(strings.Join(over, ", ")), Limit: shown(f.text(limit))}, true
 }
 
 // Within reports whether b permits nothing that limit forbids.

@@ -3,6 +3,7 @@ package harden_test
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -133,6 +134,29 @@ func TestFacetsMatchFields(t *testing.T) {
 	}
 }
 
+// The canonical form is what encoding/json writes of the fields as they stand,
+// and reads.
+func TestEncodeAgreesWithEncodingJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := boundarygen.Boundary().Draw(t, "b")
+		got, err := b.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(b); err != nil || string(got)+"\n" != want.String() {
+			t.Fatalf("got  %s\nwant %s (%v)", got, want.String(), err)
+		}
+		back, err := harden.Decode(got)
+		var other harden.Boundary
+		if otherErr := json.Unmarshal(got, &other); err != nil || otherErr != nil || !reflect.DeepEqual(back, other) {
+			t.Fatalf("read %+v, encoding/json %+v (%v, %v)", back, other, err, otherErr)
+		}
+	})
+}
+
 func FuzzDecode(f *testing.F) {
 	for seed := range 3 {
 		data, err := boundarygen.Boundary().Example(seed).Encode()
@@ -149,6 +173,10 @@ func FuzzDecode(f *testing.F) {
 		again, err := b.Encode()
 		if err != nil || !bytes.Equal(again, bytes.TrimSuffix(data, []byte("\n"))) {
 			t.Fatalf("accepted bytes that are not canonical: %v", err)
+		}
+		var other harden.Boundary
+		if err := json.Unmarshal(data, &other); err != nil || !reflect.DeepEqual(b, other) {
+			t.Errorf("encoding/json reads another boundary (%v)", err)
 		}
 	})
 }

@@ -56,10 +56,11 @@ func (a SyscallArg) wide() bool { return a.Value > math.MaxUint32 || a.Masked > 
 // text is the form in JSON: "0 eq 2", "0 maskedEq 15 1". One condition has one
 // text.
 func (a SyscallArg) text() string {
+	text := strconv.FormatUint(uint64(a.Index), 10) + " " + a.Op + " " + strconv.FormatUint(a.Value, 10)
 	if a.Op == maskedOp {
-		return fmt.Sprintf("%d %s %d %d", a.Index, a.Op, a.Value, a.Masked)
+		text += " " + strconv.FormatUint(a.Masked, 10)
 	}
-	return fmt.Sprintf("%d %s %d", a.Index, a.Op, a.Value)
+	return text
 }
 
 // MarshalText writes the condition in one line.

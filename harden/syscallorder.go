@@ -22,7 +22,6 @@ type outcome struct {
 type decision struct {
 	fallback Action
 	named    map[string][]outcome
-	sure     map[string]bool // some rule matches whatever the arguments
 }
 
 func (s Syscalls) decide() decision {
@@ -30,17 +29,28 @@ func (s Syscalls) decide() decision {
 	for _, r := range s.rules {
 		size += len(r.Names)
 	}
-	d := decision{fallback: s.fallback, named: make(map[string][]outcome, size), sure: make(map[string]bool, size)}
+	d := decision{fallback: s.fallback, named: make(map[string][]outcome, size)}
+	all := make([]outcome, 0, size) // most names have one, and no list of their own
 	for _, r := range s.rules {
 		if condition(r.Args).apart(r.Args) {
 			continue // never holds
 		}
+		o := outcome{when: r.Args, action: r.Action}
 		for _, name := range r.Names {
-			d.named[name] = append(d.named[name], outcome{when: r.Args, action: r.Action})
-			d.sure[name] = d.sure[name] || len(r.Args) == 0
+			if before := d.named[name]; before != nil {
+				d.named[name] = append(before, o)
+				continue
+			}
+			all = append(all, o)
+			d.named[name] = all[len(all)-1 : len(all) : len(all)]
 		}
 	}
 	return d
+}
+
+// sure reports whether some rule for the name matches whatever the arguments.
+func (d decision) sure(name string) bool {
+	return slices.ContainsFunc(d.named[name], func(o outcome) bool { return len(o.when) == 0 })
 }
 
 // outcomes lists every answer that there may be to calls of the name: its
@@ -49,7 +59,7 @@ func (s Syscalls) decide() decision {
 // pick.
 func (d decision) outcomes(name string) []outcome {
 	out := d.named[name]
-	if !d.sure[name] {
+	if !d.sure(name) {
 		out = append(slices.Clone(out), outcome{action: d.fallback})
 	}
 	return out
@@ -65,7 +75,7 @@ func (d decision) grants(name string, o outcome) bool {
 		}
 		found = found || (enough && o.when.implies(mine.when))
 	}
-	if d.sure[name] {
+	if d.sure(name) {
 		return found
 	}
 	// Where a rule is sure to match, the fallback is not reached.
@@ -110,34 +120,25 @@ func (s Syscalls) Over(limit Syscalls) []string {
 }
 
 // callsOver lists, sorted, the named calls that s may answer more permissively.
-// Names are looked up and not merged: this is done for every image that is
-// verified.
 func (s Syscalls) callsOver(limit Syscalls) []string {
 	var over []string
-	theirs := limit.decide()
+	mine, theirs := s.decide(), limit.decide()
 	judge := func(name string, o outcome) {
 		if !theirs.grants(name, o) {
 			over = append(over, describe(name, o))
 		}
 	}
-	sure := make(map[string]bool, 2*len(theirs.named)) // by name: whether a rule of s always matches
-	for _, r := range s.rules {
-		if condition(r.Args).apart(r.Args) {
-			continue // never holds
-		}
-		for _, name := range r.Names {
-			sure[name] = sure[name] || len(r.Args) == 0
-			judge(name, outcome{when: r.Args, action: r.Action})
-		}
-	}
 	otherwise := outcome{action: s.fallback}
-	for name, always := range sure {
-		if !always {
+	for name, outcomes := range mine.named {
+		for _, o := range outcomes {
+			judge(name, o)
+		}
+		if !mine.sure(name) {
 			judge(name, otherwise)
 		}
 	}
 	for name := range theirs.named {
-		if _, named := sure[name]; !named {
+		if mine.named[name] == nil {
 			judge(name, otherwise)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/harden/order"
 )
 
@@ -94,8 +95,22 @@ func (s Syscalls) Allowed() []string {
 
 func sorted(s []string) []string {
 	out := append(make([]string, 0, len(s)), s...)
+	if ascending(out, cmp.Compare) {
+		return out
+	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// ascending reports whether a list is in order and without repetition, as all
+// that was read from a canonical form is.
+func ascending[T any](list []T, compare func(a, b T) int) bool {
+	for i := 1; i < len(list); i++ {
+		if compare(list[i-1], list[i]) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func compareArgs(a, b SyscallArg) int {
@@ -103,29 +118,33 @@ func compareArgs(a, b SyscallArg) int {
 }
 
 func normalise(rules []SyscallRule) []SyscallRule {
-	merged := make(map[string]*SyscallRule)
+	ordered := make([]SyscallRule, 0, len(rules))
 	for _, r := range rules {
 		if len(r.Names) == 0 {
 			continue
 		}
 		args := append(make([]SyscallArg, 0, len(r.Args)), r.Args...)
 		slices.SortFunc(args, compareArgs)
-		args = slices.Compact(args)
-		key := fmt.Sprint(r.Action, args)
-		if merged[key] == nil {
-			merged[key] = &SyscallRule{Action: r.Action, Args: args}
+		ordered = append(ordered, SyscallRule{Names: sorted(r.Names), Action: r.Action, Args: slices.Compact(args)})
+	}
+	if ascending(ordered, compareRules) {
+		return ordered
+	}
+	slices.SortStableFunc(ordered, compareRules)
+	merged := ordered[:0]
+	for _, r := range ordered {
+		if n := len(merged); n > 0 && compareRules(merged[n-1], r) == 0 {
+			merged[n-1].Names = sorted(append(merged[n-1].Names, r.Names...))
+		} else {
+			merged = append(merged, r)
 		}
-		merged[key].Names = append(merged[key].Names, r.Names...)
 	}
-	out := make([]SyscallRule, 0, len(merged))
-	for _, r := range merged {
-		r.Names = sorted(r.Names)
-		out = append(out, *r)
-	}
-	slices.SortFunc(out, func(a, b SyscallRule) int {
-		return cmp.Or(cmp.Compare(a.Action, b.Action), slices.CompareFunc(a.Args, b.Args, compareArgs))
-	})
-	return out
+	return merged
+}
+
+// compareRules orders rules by what they say, not of which calls.
+func compareRules(a, b SyscallRule) int {
+	return cmp.Or(cmp.Compare(a.Action, b.Action), slices.CompareFunc(a.Args, b.Args, compareArgs))
 }
 
 // Check reports a policy that is not stated or malformed.
@@ -142,12 +161,13 @@ func (s Syscalls) Check() error {
 	if err := s.fallback.Check(); err != nil {
 		return err
 	}
+	narrow := s.narrow()
 	for _, r := range s.rules {
 		if err := r.Action.Check(); err != nil {
 			return err
 		}
 		for _, n := range r.Names {
-			if n == "" || strings.Trim(n, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			if n == "" || strings.ContainsFunc(n, notOfName) {
 				return fmt.Errorf("%q is no system call's name", n)
 			}
 		}
@@ -155,12 +175,16 @@ func (s Syscalls) Check() error {
 			if err := a.Check(); err != nil {
 				return err
 			}
-			if arch := s.narrow(); arch != "" && a.wide() {
-				return fmt.Errorf("condition %q: of calls of architecture %s 32 bits are compared", a.text(), arch)
+			if narrow != "" && a.wide() {
+				return fmt.Errorf("condition %q: of calls of architecture %s 32 bits are compared", a.text(), narrow)
 			}
 		}
 	}
 	return nil
+}
+
+func notOfName(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_'
 }
 
 // narrowArchitectures are those of which libseccomp compares the low 32 bits of
@@ -207,6 +231,33 @@ func (s *Syscalls) UnmarshalJSON(data []byte) error {
 	}
 	*s = NewSyscalls(j.Architectures, j.Default, j.Rules...).WithFlags(j.Flags...)
 	return nil
+}
+
+// AppendCanonical writes what MarshalJSON does. It implements [canon.Appender].
+func (s Syscalls) AppendCanonical(out []byte) ([]byte, bool) {
+	if s.unconfined {
+		return append(out, `"any"`...), true
+	}
+	return canon.Append(out, syscallsJSON{s.architectures, s.fallback, s.flags, s.rules})
+}
+
+// ReadCanonical reads what MarshalJSON writes. It implements [canon.Value].
+func (s *Syscalls) ReadCanonical(r *canon.Reader) bool {
+	if r.Is(`"any"`) {
+		*s = Unconfined()
+		return true
+	}
+	var j syscallsJSON
+	if !r.Into(&j) || !ascending(j.Architectures, cmp.Compare) || !ascending(j.Flags, cmp.Compare) || !ascending(j.Rules, compareRules) {
+		return false
+	}
+	for _, rule := range j.Rules {
+		if len(rule.Names) == 0 || !ascending(rule.Names, cmp.Compare) || !ascending(rule.Args, compareArgs) {
+			return false
+		}
+	}
+	*s = Syscalls{architectures: j.Architectures, fallback: j.Default, flags: j.Flags, rules: j.Rules}
+	return true
 }
 
 func (s Syscalls) String() string {

@@ -75,6 +75,9 @@ func Decode(data []byte) (Bundle, error) {
 	if len(data) > MaxSealBytes {
 		return Bundle{}, fmt.Errorf("decode bundle: more than %d bytes", MaxSealBytes)
 	}
+	if b, ok := single(data); ok {
+		return b, nil
+	}
 	var w wire
 	if err := harden.DecodeCanonical(data, &w); err != nil {
 		// The looser reader says better what is wrong, if it is wrong for it too.

@@ -49,6 +49,10 @@ func FuzzDecode(f *testing.F) {
 	f.Add(good)
 	f.Add(bytes.ReplaceAll(good, []byte(","), []byte(" ,\n")))
 	f.Add(bytes.Replace(good, []byte(`"sig"`), []byte(`"keyid":"","sig"`), 1))
+	f.Add(bytes.Replace(good, []byte(`"e30="`), []byte(`"e30=\n"`), 1))
+	f.Add(bytes.Replace(good, []byte(`"hint":"x"`), []byte(`"hint":"\u0078"`), 1))
+	f.Add(bytes.Replace(good, []byte(`"sig":"`), []byte(`"sig":"eA==","payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"`), 1))
+	f.Add(bytes.Replace(good, []byte(`"}]}`), []byte(`"},{"sig":"eA=="}]}`), 1))
 	f.Add([]byte(`{"mediaType":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		loose, err := bundle.DecodeEvidence(data)

@@ -11,6 +11,7 @@
 package content
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -93,7 +94,14 @@ func OpenBlob(ctx context.Context, from Source, desc v1.Descriptor) (io.ReadClos
 
 func readAll(r io.ReadCloser, digest v1.Hash, size, most int64) ([]byte, error) {
 	defer r.Close()
-	return io.ReadAll(newReader(r, digest, size, most))
+	var data bytes.Buffer
+	if size > 0 {
+		data.Grow(int(size) + bytes.MinRead) // as much as ReadFrom wants at the end
+	}
+	if _, err := data.ReadFrom(newReader(r, digest, size, most)); err != nil {
+		return nil, err
+	}
+	return data.Bytes(), nil
 }
 
 // CheckDigest refuses digests of other algorithms than SHA-256.

@@ -168,8 +168,11 @@ func TestImage(t *testing.T) {
 		s[h] = good
 	}
 	s[digest(t, config)] = append(config, ' ')
-	if _, err := content.Image(t.Context(), s, digest(t, raw)); err == nil {
-		t.Error("opened with another configuration")
+	if got, err = content.Image(t.Context(), s, digest(t, raw)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := got.RawConfigFile(); err == nil {
+		t.Error("read another configuration")
 	}
 }
 

@@ -5,15 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Image reads the image of a digest. Manifest and configuration are read and
-// checked at once, layers when they are opened. An index is an [IndexError].
-// The context holds for all that is read through the image.
+// Image reads the image of a digest. Its manifest is read and checked at once,
+// its configuration when it is first asked for, layers when they are opened. An
+// index is an [IndexError]. The context holds for all that is read through the
+// image.
 //
 // What a layer unpacks to is not bounded here; whoever unpacks it does.
 func Image(ctx context.Context, from Source, digest v1.Hash) (v1.Image, error) {
@@ -25,29 +27,27 @@ func Image(ctx context.Context, from Source, digest v1.Hash) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", digest, err)
 	}
-	mediaType, err := MediaType(raw)
-	if err != nil {
-		return nil, fmt.Errorf("image %s: %w", digest, err)
-	}
-	config, err := ReadBlob(ctx, from, m.Config, MaxConfigBytes)
-	if err != nil {
-		return nil, fmt.Errorf("image %s: configuration: %w", digest, err)
-	}
-	return partial.CompressedToImage(&image{ctx, from, m, mediaType, raw, config})
+	config := sync.OnceValues(func() ([]byte, error) {
+		data, err := ReadBlob(ctx, from, m.Config, MaxConfigBytes)
+		if err != nil {
+			return nil, fmt.Errorf("image %s: configuration: %w", digest, err)
+		}
+		return data, nil
+	})
+	return partial.CompressedToImage(&image{ctx, from, m, raw, config})
 }
 
 type image struct {
-	ctx       context.Context
-	from      Source
-	manifest  *v1.Manifest
-	mediaType types.MediaType
-	raw       []byte
-	config    []byte
+	ctx      context.Context
+	from     Source
+	manifest *v1.Manifest
+	raw      []byte
+	config   func() ([]byte, error)
 }
 
 func (i *image) RawManifest() ([]byte, error)        { return i.raw, nil }
-func (i *image) RawConfigFile() ([]byte, error)      { return i.config, nil }
-func (i *image) MediaType() (types.MediaType, error) { return i.mediaType, nil }
+func (i *image) RawConfigFile() ([]byte, error)      { return i.config() }
+func (i *image) MediaType() (types.MediaType, error) { return mediaType(i.manifest), nil }
 
 func (i *image) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 	for _, d := range append([]v1.Descriptor{i.manifest.Config}, i.manifest.Layers...) {

@@ -97,6 +97,14 @@ func checkAll(list []v1.Descriptor, subject *v1.Descriptor) error {
 	return nil
 }
 
+// mediaType is what a manifest is sent as.
+func mediaType(m *v1.Manifest) types.MediaType {
+	if m.MediaType != "" {
+		return m.MediaType
+	}
+	return types.OCIManifestSchema1
+}
+
 // MediaType is what a document of the given bytes is sent as: its own member,
 // or the OCI type of what it is.
 func MediaType(data []byte) (types.MediaType, error) {

@@ -22,15 +22,17 @@ func TestUnambiguous(t *testing.T) {
 		{"twice within lists", `{"a":[[{"b":1,"b":2}]]}`, "appears twice"},
 		{"in escapes", `{"config":1,"\u0063onfig":2}`, "appears twice"},
 		{"another spelling", `{"Config":1}`, "is not spelled"},
-		{"bytes after it", `{} {}`, "more bytes"},
+		{"another spelling further in", `{"config":{"user":"0"}}`, "is not spelled"},
+		{"another spelling elsewhere", `{"other":{"user":"0"}}`, ""},
+		{"bytes after it", `{} {}`, "after top-level value"},
 		{"not an object", `[]`, "not a JSON object"},
-		{"nothing", ``, "EOF"},
+		{"nothing", ``, "unexpected end"},
 		{"not UTF-8", "{\"a\":\"\xff\"}", "UTF-8"},
 		{"deep", strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40), "deeper than"},
 		{"deep lists", `{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "}", "deeper than"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			err := content.Unambiguous([]byte(tc.in), "config")
+			err := content.Unambiguous([]byte(tc.in), "config", "config/User")
 			if (err == nil) != (tc.want == "") || (err != nil && !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}

@@ -36,7 +36,8 @@ type Signature struct {
 
 // encode is the pre-authentication encoding, PAE of protocol.md.
 func encode(payloadType string, payload []byte) []byte {
-	return fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(payload), payload)
+	out := make([]byte, 0, 64+len(payloadType)+len(payload))
+	return append(fmt.Appendf(out, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload)), payload...)
 }
 
 // Sign returns the envelope of payload with one signature by each key.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"sync"
 
 	"github.com/immure-dev/immure/attest"
 	"github.com/immure-dev/immure/builder/bake"
@@ -74,7 +75,7 @@ func readBoundaryFile(path string) (*declared, error) {
 }
 
 // serviceName is a DNS label, as the predicate's name is.
-var serviceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var serviceName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`) })
 
 // service names what the boundary is of: the image's label says, or nothing.
 func (d *declared) service() string {
@@ -83,7 +84,7 @@ func (d *declared) service() string {
 	}
 	if d.opened != nil {
 		// A label is a stranger's text, and goes into forms that others read.
-		if c, err := d.opened.Image.ConfigFile(); err == nil && serviceName.MatchString(c.Config.Labels[bake.LabelService]) {
+		if c, err := d.opened.Image.ConfigFile(); err == nil && serviceName().MatchString(c.Config.Labels[bake.LabelService]) {
 			return c.Config.Labels[bake.LabelService]
 		}
 	}

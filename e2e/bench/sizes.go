@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 type inside struct {
 	Size        struct{ Bytes int64 } // of the service's files
 	Unminimised struct{ Bytes int64 } // of what they were chosen from
-	layers      int64                 // of all layers, unpacked
+	holds       contents              // of all layers, unpacked
 }
 
 // sizes builds the examples and weighs them.
@@ -37,10 +36,13 @@ func sizes(ctx context.Context, b *bed, r *report) error {
 		return err
 	}
 	r.title("sizes: all layers unpacked, boundary and seal included")
-	r.printf("redis  %.2f MB; its own files %.2f MB; the packages it comes from, unpacked, %.1f MB\n", mb(redis.layers), mb(redis.Size.Bytes), mb(redis.Unminimised.Bytes))
-	r.printf("hello  %.2f MB; its own files %.2f MB\n", mb(hello.layers), mb(hello.Size.Bytes))
-	r.figure("redis image, unpacked", 20, mb(redis.layers), "MB")
-	r.figure("hello image, unpacked, beyond its program", 100, float64(hello.layers-hello.Size.Bytes)/1e3, "kB")
+	r.printf("redis  %.2f MB; its own files %.2f MB; the packages it comes from, unpacked, %.1f MB\n", mb(redis.holds.bytes), mb(redis.Size.Bytes), mb(redis.Unminimised.Bytes))
+	r.printf("hello  %.2f MB; its own files %.2f MB\n", mb(hello.holds.bytes), mb(hello.Size.Bytes))
+	r.figure("redis image, unpacked", 20, mb(redis.holds.bytes), "MB")
+	r.figure("hello image, unpacked, beyond its program", 100, float64(hello.holds.bytes-hello.Size.Bytes)/1e3, "kB")
+	if err := compareDebian(ctx, r, redis.holds); err != nil {
+		return err
+	}
 	return r.err
 }
 
@@ -56,21 +58,21 @@ func (b *bed) weigh(ctx context.Context, service string, more ...string) (in ins
 	if err := json.NewDecoder(strings.NewReader(out)).Decode(&in); err != nil {
 		return in, fmt.Errorf("read sizes of %s: %w", service, err)
 	}
-	if in.layers, err = unpacked(dir); err != nil {
+	if in.holds, err = unpacked(dir); err != nil {
 		return in, fmt.Errorf("weigh %s: %w", service, err)
 	}
 	return in, nil
 }
 
-// unpacked is the sum of the unpacked layers of the image in a layout.
-func unpacked(dir string) (sum int64, err error) {
+// unpacked is what the image in a layout holds.
+func unpacked(dir string) (all contents, err error) {
 	index, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
-		return 0, err
+		return all, err
 	}
 	manifest, err := index.IndexManifest()
 	if err != nil {
-		return 0, err
+		return all, err
 	}
 	for _, d := range manifest.Manifests {
 		if d.Annotations["org.opencontainers.image.ref.name"] == "" {
@@ -78,27 +80,26 @@ func unpacked(dir string) (sum int64, err error) {
 		}
 		img, err := index.Image(d.Digest)
 		if err != nil {
-			return 0, err
+			return all, err
 		}
 		layers, err := img.Layers()
 		if err != nil {
-			return 0, err
+			return all, err
 		}
 		for _, l := range layers {
 			r, err := l.Uncompressed()
 			if err != nil {
-				return 0, err
+				return all, err
 			}
-			n, err := io.Copy(io.Discard, r)
+			err = all.add(r)
 			r.Close()
 			if err != nil {
-				return 0, err
+				return all, err
 			}
-			sum += n
 		}
 	}
-	if sum == 0 {
-		return 0, fmt.Errorf("no tagged image in the layout")
+	if all.bytes == 0 {
+		return all, fmt.Errorf("no tagged image in the layout")
 	}
-	return sum, nil
+	return all, nil
 }

@@ -7,12 +7,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/immure-dev/immure/harden"
 )
 
 // serviceForm is of a service's name within a profile's.
-var serviceForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$`)
+var serviceForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$`) })
 
 // Render writes the profile of a service that lives in b, for
 // /etc/apparmor.d or apparmor_parser. The same boundary gives the same bytes.
@@ -33,7 +34,7 @@ func Name(service string, b harden.Boundary) (string, error) {
 }
 
 func profile(service string, b harden.Boundary) (name, body string, err error) {
-	if !serviceForm.MatchString(service) {
+	if !serviceForm().MatchString(service) {
 		return "", "", fmt.Errorf("render AppArmor profile: %q is no service's name", service)
 	}
 	if err := b.Check(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/harden/order"
 )
 
@@ -148,6 +149,24 @@ func (a *Args) UnmarshalJSON(data []byte) error {
 	}
 	*a = Args{patterns: patterns}
 	return nil
+}
+
+// AppendCanonical writes what MarshalJSON does. It implements [canon.Appender].
+func (a Args) AppendCanonical(out []byte) ([]byte, bool) {
+	if a.any {
+		return append(out, `"any"`...), true
+	}
+	return canon.Append(out, a.patterns)
+}
+
+// ReadCanonical reads what MarshalJSON writes. It implements [canon.Value].
+func (a *Args) ReadCanonical(r *canon.Reader) bool {
+	if r.Is(`"any"`) {
+		*a = AnyArgs()
+		return true
+	}
+	a.any = false
+	return r.Into(&a.patterns)
 }
 
 // A Command is something that may be executed in the running container.

@@ -38,6 +38,9 @@ type Pattern string
 
 // Literal is the pattern of s alone.
 func Literal(s string) Pattern {
+	if !strings.ContainsAny(s, `\*`) {
+		return Pattern(s)
+	}
 	return Pattern(strings.NewReplacer(`\`, `\\`, `*`, `\*`).Replace(s))
 }
 
@@ -46,8 +49,13 @@ func Prefix(s string) Pattern { return Literal(s) + "*" }
 
 // split returns the text without escapes and whether the pattern is a prefix.
 func (p Pattern) split() (text string, prefix bool, err error) {
-	var b strings.Builder
 	s := string(p)
+	if i := strings.IndexAny(s, `\*`); i < 0 {
+		return s, false, nil
+	} else if i == len(s)-1 && s[i] == '*' {
+		return s[:i], true, nil
+	}
+	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		switch {
 		case s[i] == '*' && i == len(s)-1:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -112,7 +113,7 @@ func (r *reader) exact(facet string, v any) order.Exact {
 	return order.Exact(text)
 }
 
-var versionForm = regexp.MustCompile(`^([0-9]+\.[0-9]+\.[0-9]+)([-+].*)?$`)
+var versionForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+\.[0-9]+\.[0-9]+)([-+].*)?$`) })
 
 // rest reads what concerns the runtime: cgroup, sysctls, hooks, annotations.
 func (r *reader) rest() {
@@ -129,7 +130,7 @@ func (r *reader) rest() {
 	r.b.Sysctls = order.Of(sysctls...)
 	r.b.Hooks = order.Of(r.hooks()...)
 	r.b.Annotations = names(unsafeAnnotations(r.spec.Annotations))
-	m := versionForm.FindStringSubmatch(r.spec.Version)
+	m := versionForm().FindStringSubmatch(r.spec.Version)
 	if m == nil {
 		r.unread("runtime.ociVersion", "%q is no version", r.spec.Version)
 		return
@@ -168,7 +169,7 @@ func (r *reader) hooks() []grant.Pattern {
 	return list
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+var plainWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`) })
 
 // hookText separates words by spaces and quotes those with other characters, so
 // that two hooks never read the same.
@@ -181,7 +182,7 @@ func hookText(h specs.Hook) (string, error) {
 		if name, _, ok := strings.Cut(w, "="); i < len(h.Env) && (!ok || name == "" || strings.Contains(name, "/")) {
 			return "", fmt.Errorf("environment %q is not NAME=value", w)
 		}
-		if !plainWord.MatchString(w) {
+		if !plainWord().MatchString(w) {
 			words[i] = strconv.Quote(w)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // A Cover is a set of paths that must be hidden or locked: the more, the
@@ -94,6 +96,24 @@ func (c *Cover) UnmarshalJSON(data []byte) error {
 	}
 	*c = Covering(paths...)
 	return nil
+}
+
+// AppendCanonical writes what MarshalJSON does. It implements [canon.Appender].
+func (c Cover) AppendCanonical(out []byte) ([]byte, bool) { return canon.Append(out, c.paths) }
+
+// ReadCanonical reads what MarshalJSON writes. It implements [canon.Value].
+func (c *Cover) ReadCanonical(r *canon.Reader) bool {
+	paths := []string{}
+	ok := r.List(func() bool {
+		p, ok := r.Text()
+		if !ok || (len(paths) > 0 && p <= paths[len(paths)-1]) {
+			return false
+		}
+		paths = append(paths, p)
+		return true
+	})
+	*c = Cover{paths: paths}
+	return ok
 }
 
 // Beneath reports whether the clean absolute path p is dir or lies under it.

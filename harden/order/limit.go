@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // MaxLimit is the largest finite [Limit]: canonical JSON numbers are exact to
@@ -94,4 +96,23 @@ func (l *Limit) UnmarshalJSON(data []byte) error {
 	}
 	*l = AtMost(n)
 	return nil
+}
+
+// AppendCanonical writes what MarshalJSON does. It implements [canon.Appender].
+func (l Limit) AppendCanonical(out []byte) ([]byte, bool) {
+	if n, ok := l.Value(); ok {
+		return canon.AppendNumber(out, n)
+	}
+	return append(out, `"any"`...), l.stated
+}
+
+// ReadCanonical reads what MarshalJSON writes. It implements [canon.Value].
+func (l *Limit) ReadCanonical(r *canon.Reader) bool {
+	if r.Is(`"any"`) {
+		*l = Unlimited()
+		return true
+	}
+	n, ok := r.Number()
+	*l = AtMost(n)
+	return ok && n <= MaxLimit
 }

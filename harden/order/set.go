@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // An Element is one grant of a [Set].
@@ -29,9 +31,20 @@ type Set[E Element[E]] struct {
 
 // Of is the set of the given elements, sorted and without repetition.
 func Of[E Element[E]](elements ...E) Set[E] {
-	s := Set[E]{members: append(make([]E, 0, len(elements)), elements...)}
-	slices.SortFunc(s.members, func(a, b E) int { return strings.Compare(a.String(), b.String()) })
-	s.members = slices.CompactFunc(s.members, func(a, b E) bool { return a.String() == b.String() })
+	type placed struct {
+		at string
+		e  E
+	}
+	list := make([]placed, len(elements))
+	for i, e := range elements {
+		list[i] = placed{e.String(), e}
+	}
+	slices.SortStableFunc(list, func(a, b placed) int { return strings.Compare(a.at, b.at) })
+	list = slices.CompactFunc(list, func(a, b placed) bool { return a.at == b.at })
+	s := Set[E]{members: make([]E, len(list))}
+	for i, p := range list {
+		s.members[i] = p.e
+	}
 	return s
 }
 
@@ -155,4 +168,35 @@ func (s *Set[E]) UnmarshalJSON(data []byte) error {
 	}
 	*s = Of(members...)
 	return nil
+}
+
+// AppendCanonical writes what MarshalJSON does. It implements [canon.Appender].
+func (s Set[E]) AppendCanonical(out []byte) ([]byte, bool) {
+	if s.any {
+		return append(out, `"any"`...), true
+	}
+	return canon.Append(out, s.members)
+}
+
+// ReadCanonical reads what MarshalJSON writes. It implements [canon.Value].
+func (s *Set[E]) ReadCanonical(r *canon.Reader) bool {
+	if r.Is(`"any"`) {
+		*s = AnySet[E]()
+		return true
+	}
+	members, last := []E{}, ""
+	ok := r.List(func() bool {
+		var e E
+		if !r.Into(&e) {
+			return false
+		}
+		place := e.String()
+		if len(members) > 0 && place <= last {
+			return false
+		}
+		members, last = append(members, e), place
+		return true
+	})
+	*s = Set[E]{members: members}
+	return ok
 }

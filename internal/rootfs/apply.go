@@ -166,7 +166,7 @@ func (a *applier) parents(p string) error {
 // has seen all of it, and refuses what an archive reader that goes on after the
 // end-of-archive mark would still unpack.
 func onlyZeros(r io.Reader) error {
-	buf := make([]byte, 32<<10)
+	buf := make([]byte, 4<<10)
 	for {
 		n, err := r.Read(buf)
 		for _, b := range buf[:n] {

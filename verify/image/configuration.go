@@ -1,10 +1,8 @@
 package image
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -22,17 +20,8 @@ func configuration(img v1.Image) (*v1.ConfigFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read image configuration: %w", err)
 	}
-	if err := content.Unambiguous(raw, members(reflect.TypeFor[v1.ConfigFile]())...); err != nil {
+	if err := content.Unambiguous(raw, configMembers...); err != nil {
 		return nil, fmt.Errorf("read image configuration: %w", err)
-	}
-	var outer struct {
-		Config json.RawMessage `json:"config"`
-	}
-	if err := json.Unmarshal(raw, &outer); err != nil {
-		return nil, fmt.Errorf("read image configuration: %w", err)
-	}
-	if err := content.Unambiguous(outer.Config, members(reflect.TypeFor[v1.Config]())...); err != nil {
-		return nil, fmt.Errorf("read image configuration: config: %w", err)
 	}
 	config, err := img.ConfigFile()
 	if err != nil {
@@ -41,14 +30,18 @@ func configuration(img v1.Image) (*v1.ConfigFile, error) {
 	return config, nil
 }
 
-// members are the names in JSON of a struct's fields.
-func members(t reflect.Type) []string {
-	var names []string
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names = append(names, name)
-	}
-	return names
+// configMembers are the members of an image configuration that mean something:
+// those of the OCI image specification (config.md) and Docker's beside them.
+var configMembers = []string{
+	"architecture", "author", "config", "container", "created", "docker_version", "history", "os", "os.features", "os.version",
+	"rootfs", "variant",
+	"rootfs/diff_ids", "rootfs/type",
+	"config/ArgsEscaped", "config/AttachStderr", "config/AttachStdin", "config/AttachStdout", "config/Cmd", "config/Domainname",
+	"config/Entrypoint", "config/Env", "config/ExposedPorts", "config/Healthcheck", "config/Hostname", "config/Image",
+	"config/Labels", "config/MacAddress", "config/NetworkDisabled", "config/OnBuild", "config/OpenStdin", "config/Shell",
+	"config/StdinOnce", "config/StopSignal", "config/Tty", "config/User", "config/Volumes", "config/WorkingDir",
+	"config/Healthcheck/Interval", "config/Healthcheck/Retries", "config/Healthcheck/StartPeriod", "config/Healthcheck/Test",
+	"config/Healthcheck/Timeout",
 }
 
 // offers judges what engines do of themselves for an image that says so: they

@@ -40,7 +40,7 @@ type files struct {
 	complete bool
 	// immured holds the bytes of the files beneath /.immure.
 	immured map[string][]byte
-	// filters are the system call filters among them.
+	// filters are the system call filters among them, once they were read.
 	filters map[string]bakedFilter
 }
 
@@ -89,7 +89,7 @@ func (f *files) holdsAll() bool {
 }
 
 func apply(layers []v1.Layer) (*files, error) {
-	f := &files{tree: &rootfs.Tree{}, immured: make(map[string][]byte), filters: make(map[string]bakedFilter)}
+	f := &files{tree: &rootfs.Tree{}, immured: make(map[string][]byte)}
 	store, left := &keeper{}, int64(maxUnpacked)
 	for i, l := range layers {
 		if err := applyLayer(f.tree, l, store, &left); err != nil {
@@ -106,10 +106,11 @@ func apply(layers []v1.Layer) (*files, error) {
 		}
 		f.immured[n.Path] = data
 	}
-	for _, p := range []string{seccompPath, envelopePath} {
-		f.filters[p] = readFilter(f.immured[p])
-	}
 	return f, nil
+}
+
+func (f *files) readFilters() {
+	f.filters = map[string]bakedFilter{seccompPath: readFilter(f.immured[seccompPath]), envelopePath: readFilter(f.immured[envelopePath])}
 }
 
 func open(n *rootfs.Node) ([]byte, error) {
@@ -118,7 +119,9 @@ func open(n *rootfs.Node) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, maxDeclared))
+	data := make([]byte, n.Size) // at most maxDeclared, or it would not have been kept
+	_, err = io.ReadFull(r, data)
+	return data, err
 }
 
 // applyLayer takes what the layer unpacks to off left.
@@ -208,7 +211,8 @@ func (k *keeper) Put(r io.Reader, size int64) (rootfs.Content, error) {
 type memory struct{}
 
 func (memory) Put(r io.Reader, size int64) (rootfs.Content, error) {
-	data, err := io.ReadAll(io.LimitReader(r, size))
+	data := make([]byte, size)
+	_, err := io.ReadFull(r, data)
 	return rootfs.Bytes(data), err
 }
 
@@ -268,6 +272,7 @@ func Unsealed(img v1.Image, p attest.Predicate) (*rootfs.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.readFilters()
 	if refusals := declared(p, f, config); len(refusals) > 0 {
 		return nil, &verify.RefusedError{Refusals: refusals}
 	}

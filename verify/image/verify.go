@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -63,30 +64,28 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 	// The image is read while its statement is looked for: neither needs the
 	// other, and both are waited for.
 	reading := make(chan holding, 1)
-	go func() { reading <- readHolding(in.Image, !o.Files) }()
+	go func() { reading <- hold(in.Image, opener, !o.Files) }()
 	beside, err := v.statement(ctx, in, attest.Manifest(raw), opener)
-	found := <-reading
+	held := <-reading
 	if err != nil {
 		return nil, err
 	}
-	files, err := found.files, found.err
-	if err == nil && !v.Statement && !files.complete {
-		files, err = read(in.Image, false)
+	if held.err == nil && !v.Statement && !held.complete {
+		held = hold(in.Image, opener, false)
 	}
-	if err != nil {
-		return nil, err
+	if held.err != nil {
+		return nil, held.err
 	}
-	if err := v.seal(files, beside, opener); err != nil {
+	if err := v.seal(held, beside); err != nil {
 		return nil, err
 	}
 	if !v.Statement && v.TreeDigest == "" {
 		return nil, beside
 	}
-	config, err := found.config, found.configErr
-	if err != nil {
-		return nil, err
+	if held.configErr != nil {
+		return nil, held.configErr
 	}
-	if refusals := declared(v.Predicate, files, config); len(refusals) > 0 {
+	if refusals := declared(v.Predicate, held.files, held.config); len(refusals) > 0 {
 		return nil, &verify.RefusedError{Refusals: refusals}
 	}
 	return v, nil
@@ -94,15 +93,30 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 
 // A holding is what was read of an image, and why what was not.
 type holding struct {
-	files     *files
+	*files
 	err       error
 	config    *v1.ConfigFile
 	configErr error
+	sealed    sealed
 }
 
-func readHolding(img v1.Image, brief bool) (h holding) {
-	h.files, h.err = read(img, brief)
-	h.config, h.configErr = configuration(img)
+// A sealed is what the seal inside an image says, or why it says nothing.
+type sealed struct {
+	predicate attest.Predicate
+	digest    string // of the tree
+	err       error
+}
+
+func hold(img v1.Image, opener *attest.Opener, brief bool) (h holding) {
+	var beside sync.WaitGroup
+	beside.Go(func() { h.config, h.configErr = configuration(img) })
+	if h.files, h.err = read(img, brief); h.err == nil {
+		beside.Go(h.readFilters)
+		if data, ok := h.immured[tree.SealPath]; ok {
+			h.sealed.predicate, h.sealed.digest, h.sealed.err = opener.OpenSeal(data)
+		}
+	}
+	beside.Wait()
 	return h
 }
 
@@ -137,24 +151,23 @@ func noSignature(err error) error {
 	return verify.Refuse("signature", err.Error(), "a boundary, by a trusted key", mend)
 }
 
-// seal opens the seal inside the image, compares it with the files and with
-// the statement beside them.
-func (v *Verdict) seal(f *files, missing error, opener *attest.Opener) error {
-	data, ok := f.immured[tree.SealPath]
-	if !ok {
+// seal compares the seal inside the image with the files and with the statement
+// beside them. What missing says of a statement counts where there is no seal.
+func (v *Verdict) seal(h holding, missing error) error {
+	if _, ok := h.immured[tree.SealPath]; !ok {
 		return missing
 	}
-	p, digest, err := opener.OpenSeal(data)
 	var untrusted *attest.UntrustedError
 	switch {
-	case errors.As(err, &untrusted) && v.Statement:
+	case errors.As(h.sealed.err, &untrusted) && v.Statement:
 		// A seal by another key, as of before a resealing, speaks for nobody.
 		return nil
-	case err != nil:
-		return noSignature(err)
+	case h.sealed.err != nil:
+		return noSignature(h.sealed.err)
 	}
-	if f.complete {
-		got, err := tree.Digest(f.tree, tree.SealPath)
+	digest := h.sealed.digest
+	if h.complete {
+		got, err := tree.Digest(h.tree, tree.SealPath)
 		if err != nil {
 			return verify.Refuse("files", err.Error(), tree.Algorithm+":"+digest, "build the image again")
 		}
@@ -165,7 +178,7 @@ func (v *Verdict) seal(f *files, missing error, opener *attest.Opener) error {
 		v.Files = true
 	}
 	v.TreeDigest = digest
-	return v.agree(p)
+	return v.agree(h.sealed.predicate)
 }
 
 // agree settles which of seal and statement counts: the higher epoch; two of

@@ -10,67 +10,128 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// maxMembers bounds one object: no document of ours has more than twenty.
-const maxMembers = 256
+const (
+	// maxMembers bounds one object: no document of ours has more than twenty.
+	maxMembers = 256
+	// maxDepth bounds how deep a document may nest: far above what any has.
+	maxDepth = 32
+)
+
+// Document reports a JSON object that two readers could take for two: a member
+// of it, or of any object in it, that appears twice or in two spellings that
+// differ in case alone, one of the known members in another case, bytes after
+// its end, text that is not UTF-8. The known member "a/b" is b of the object a.
+func Document(data []byte, known ...string) error {
+	s, err := open(data)
+	if err != nil {
+		return err
+	}
+	return s.document(known, 0)
+}
+
+func (s *scanner) document(known []string, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("nested deeper than %d", maxDepth)
+	}
+	switch s.next() {
+	case '{':
+		n := newNames(known)
+		return s.object(func(raw []byte) error {
+			name, err := n.add(raw)
+			if err != nil {
+				return err
+			}
+			if err := s.document(within(known, name), depth+1); err != nil {
+				return fmt.Errorf("%.80q: %w", name, err)
+			}
+			return nil
+		})
+	case '[':
+		return s.array(func() error { return s.document(nil, depth+1) })
+	}
+	s.value()
+	return nil
+}
+
+// within are the known members of the object called name.
+func within(known []string, name string) (inner []string) {
+	for _, k := range known {
+		if of, rest, deeper := strings.Cut(k, "/"); deeper && of == name {
+			inner = append(inner, rest)
+		}
+	}
+	return inner
+}
 
 // Members returns the members of the one object in data. Two names that differ
 // in case alone are a repetition, and a name that differs from a known one in
 // case alone refuses; other names are the caller's to judge.
 func Members(data []byte, known ...string) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if t, err := dec.Token(); err != nil {
-		return nil, err
-	} else if t != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
-	members, folded := make(map[string]json.RawMessage), make(map[string]bool)
-	for dec.More() {
-		name, value, err := member(dec)
-		if err != nil {
-			return nil, err
-		}
-		fold := strings.ToLower(strings.ToUpper(name))
-		if folded[fold] {
-			return nil, fmt.Errorf("member %q appears twice", name)
-		}
-		for _, k := range known {
-			if name != k && strings.EqualFold(name, k) {
-				return nil, fmt.Errorf("member %q is not spelled %q", name, k)
-			}
-		}
-		folded[fold], members[name] = true, value
-		if len(members) > maxMembers {
-			return nil, fmt.Errorf("more than %d members", maxMembers)
-		}
-	}
-	if _, err := dec.Token(); err != nil {
+	s, err := open(data)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more bytes after the document")
+	members, n := make(map[string]json.RawMessage), newNames(known)
+	err = s.object(func(raw []byte) error {
+		name, err := n.add(raw)
+		members[name] = s.value()
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return members, nil
 }
 
-func member(dec *json.Decoder) (name string, value json.RawMessage, err error) {
-	t, err := dec.Token()
-	if err != nil {
-		return "", nil, err
+// open wants one whole JSON object, after which only space may stand.
+func open(data []byte) (*scanner, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8")
 	}
-	name, ok := t.(string)
-	if !ok {
-		return "", nil, fmt.Errorf("member name is %v", t)
+	if !json.Valid(data) {
+		var whole json.RawMessage
+		return nil, json.Unmarshal(data, &whole) // says why
 	}
-	return name, value, dec.Decode(&value)
+	s := &scanner{data: data}
+	if s.next() != '{' {
+		return nil, errors.New("not a JSON object")
+	}
+	return s, nil
+}
+
+// names are those of one object.
+type names struct {
+	known  []string
+	folded map[string]bool
+}
+
+func newNames(known []string) *names { return &names{known, make(map[string]bool)} }
+
+// add takes a name as it stands in the document, quotes included.
+func (n *names) add(raw []byte) (name string, err error) {
+	if !bytes.Contains(raw, []byte{'\\'}) {
+		name = string(raw[1 : len(raw)-1])
+	} else if err := json.Unmarshal(raw, &name); err != nil {
+		return "", err
+	}
+	fold := strings.ToLower(strings.ToUpper(name))
+	if n.folded[fold] {
+		return name, fmt.Errorf("member %q appears twice", name)
+	}
+	for _, k := range n.known {
+		if name != k && strings.EqualFold(name, k) {
+			return name, fmt.Errorf("member %q is not spelled %q", name, k)
+		}
+	}
+	if n.folded[fold] = true; len(n.folded) > maxMembers {
+		return name, fmt.Errorf("more than %d members", maxMembers)
+	}
+	return name, nil
 }
 
 // Only is [Members] of an object that has no member but the known ones.

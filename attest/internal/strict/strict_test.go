@@ -1,6 +1,9 @@
 package strict_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"maps"
 	"testing"
 
 	"github.com/immure-dev/immure/attest/internal/strict"
@@ -19,11 +22,11 @@ func TestOnly(t *testing.T) {
 		{"unknown", `{"c":1}`, `unknown member "c"`},
 		{"array", `[]`, `not a JSON object`},
 		{"null", `null`, `not a JSON object`},
-		{"trailing object", `{"a":1}{}`, `more bytes after the document`},
-		{"trailing bytes", `{"a":1}x`, `more bytes after the document`},
-		{"cut off", `{"a":1`, `EOF`},
-		{"cut off within", `{"a":`, `EOF`},
-		{"empty", ``, `EOF`},
+		{"trailing object", `{"a":1}{}`, `invalid character '{' after top-level value`},
+		{"trailing bytes", `{"a":1}x`, `invalid character 'x' after top-level value`},
+		{"cut off", `{"a":1`, `unexpected end of JSON input`},
+		{"cut off within", `{"a":`, `unexpected end of JSON input`},
+		{"empty", ``, `unexpected end of JSON input`},
 		{"not UTF-8", "{\"a\":\"\xff\"}", `not UTF-8`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -39,17 +42,34 @@ func TestOnly(t *testing.T) {
 	}
 }
 
+// What is split here is split as encoding/json splits it.
 func FuzzMembers(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":[{"b":null}]}`, `{"a":1,"a":2}`, `{`, `{"a":`, "\xef\xbb\xbf{}"} {
+	for _, seed := range []string{
+		`{}`, `{"a":[{"b":null}]}`, `{"a":1,"a":2}`, `{`, `{"a":`, "\xef\xbb\xbf{}",
+		" { \"a\" : [ 1 , -2.5e3 , true ] , \"b\\\"\" : { } , \"c\":\"}\\\\\" }\n", `{"":{"":[[],{}]},"x":"\u0022,"}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		members, err := strict.Members(data, "a")
-		if err != nil && members != nil {
-			t.Error("an error came with members")
+		if err != nil {
+			if members != nil {
+				t.Error("an error came with members")
+			}
+			if strict.Document(data, "a") == nil {
+				t.Errorf("a document without fault, but %v", err)
+			}
+			return
 		}
 		if _, ok := members["A"]; ok {
 			t.Error(`"A" was taken beside the known "a"`)
+		}
+		var want map[string]json.RawMessage
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatal(err)
+		}
+		if !maps.EqualFunc(members, want, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }) {
+			t.Errorf("%q: got %q, want %q", data, members, want)
 		}
 	})
 }
