@@ -9,8 +9,7 @@ import (
 	"reflect"
 
 	"github.com/immure-dev/immure/attest/bundle"
-	"github.com/immure-dev/immure/attest/keys"
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // Manifest returns the digests of a manifest's bytes.
@@ -55,11 +54,6 @@ func (o *Opener) Verify(bundles [][]byte, manifest Digests) (Statement, error) {
 		none.Untrusted, none.OtherType = missing.Untrusted, missing.OtherType
 	}
 	return s, err
-}
-
-// Verify is [Opener.Verify] for one image.
-func Verify(bundles [][]byte, trusted []keys.PublicKey, manifest Digests) (Statement, error) {
-	return NewOpener(trusted).Verify(bundles, manifest)
 }
 
 // Select returns, of statements signed by trusted keys, the one that counts for
@@ -107,11 +101,11 @@ func (p Predicate) Equal(q Predicate) (bool, error) {
 	if reflect.DeepEqual(p, q) {
 		return true, nil
 	}
-	a, err := harden.Canonical(p)
+	a, err := canon.Encode(p)
 	if err != nil {
 		return false, err
 	}
-	b, err := harden.Canonical(q)
+	b, err := canon.Encode(q)
 	if err != nil {
 		return false, err
 	}

@@ -75,7 +75,7 @@ func TestVerifyChooses(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			for range 3 { // the order in which they are found does not matter
 				rand.Shuffle(len(tc.bundles), func(i, j int) { tc.bundles[i], tc.bundles[j] = tc.bundles[j], tc.bundles[i] })
-				s, err := attest.Verify(tc.bundles, trust(key, second), manifest)
+				s, err := attest.NewOpener(trust(key, second)).Verify(tc.bundles, manifest)
 				switch {
 				case tc.epoch == 0 && err == nil:
 					t.Errorf("chose epoch %d, want a refusal", s.Predicate.Epoch)
@@ -120,7 +120,7 @@ func TestVerifyBundleForms(t *testing.T) {
 			if data == good {
 				t.Fatalf("the bundle holds no %s", tc.old)
 			}
-			_, err := attest.Verify([][]byte{[]byte(data)}, trust(key), manifest)
+			_, err := attest.NewOpener(trust(key)).Verify([][]byte{[]byte(data)}, manifest)
 			var none *attest.MissingError
 			if tc.counts && err != nil || !tc.counts && !errors.As(err, &none) {
 				t.Errorf("counts: %v, got error %v", tc.counts, err)
@@ -137,14 +137,14 @@ func TestPayloadTypeIsSigned(t *testing.T) {
 	sig := must[[]byte](t)(key.Sign(append([]byte("DSSEv1 16 application/json "), says...)))
 	b.Envelope.Signatures[0].Sig = sig
 	data := must[[]byte](t)(b.Encode())
-	if _, err := attest.Open(data, trust(key)); err == nil {
+	if _, err := attest.NewOpener(trust(key)).Open(data); err == nil {
 		t.Error("opened a statement whose signature covers another payload type")
 	}
 }
 
 func TestVerifyWithoutTrust(t *testing.T) {
 	key := sample.Key(keys.ECDSA)
-	if _, err := attest.Verify([][]byte{signed(t, key, 1)}, nil, manifest); err == nil {
+	if _, err := attest.NewOpener(nil).Verify([][]byte{signed(t, key, 1)}, manifest); err == nil {
 		t.Error("verified with no trusted key")
 	}
 	if _, err := attest.Select(nil, attest.SHA256, nil); err == nil {
@@ -217,13 +217,13 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{}},"dsseEnvelope":{}}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := attest.Open(data, trust(key)); err == nil {
+		if _, err := attest.NewOpener(trust(key)).Open(data); err == nil {
 			b, err := bundle.DecodeEvidence(data)
 			if err != nil || len(b.Envelope.Verify(trust(key))) != 1 {
 				t.Error("opened what does not verify")
 			}
 		}
-		if _, _, err := attest.OpenSeal(data, trust(key)); err == nil {
+		if _, _, err := attest.NewOpener(trust(key)).OpenSeal(data); err == nil {
 			t.Error("opened a seal that nobody made")
 		}
 	})
@@ -257,7 +257,7 @@ func FuzzStatement(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := attest.Open(encoded, trust(key))
+		s, err := attest.NewOpener(trust(key)).Open(encoded)
 		var untrusted *attest.UntrustedError
 		if errors.As(err, &untrusted) {
 			t.Fatal("the signature does not verify")

@@ -36,7 +36,7 @@ func TestCosignKeys(t *testing.T) {
 		t.Errorf("got %s, cosign wrote %s", public.PEM(), written)
 	}
 	data := must[[]byte](t)(attest.Seal(sample.Predicate(1), treeDigest, key))
-	if _, _, err := attest.OpenSeal(data, []keys.PublicKey{public}); err != nil {
+	if _, _, err := attest.NewOpener([]keys.PublicKey{public}).OpenSeal(data); err != nil {
 		t.Errorf("a seal by cosign's key: %v", err)
 	}
 }
@@ -52,12 +52,12 @@ func TestCosignBundles(t *testing.T) {
 			if b.Hint != key.Hint() || len(b.Envelope.Verify([]keys.PublicKey{key})) != 1 {
 				t.Errorf("hint %q, and its signature verifies: %v", b.Hint, b.Envelope.Verify([]keys.PublicKey{key}))
 			}
-			_, err := attest.Open(data, []keys.PublicKey{key})
+			_, err := attest.NewOpener([]keys.PublicKey{key}).Open(data)
 			var decode *attest.DecodeError
 			if !errors.As(err, &decode) {
 				t.Errorf("got error %v, want a DecodeError", err)
 			}
-			_, err = attest.Open(data, trust(sample.Key(keys.ECDSA)))
+			_, err = attest.NewOpener(trust(sample.Key(keys.ECDSA))).Open(data)
 			var untrusted *attest.UntrustedError
 			if !errors.As(err, &untrusted) {
 				t.Errorf("got error %v, want an UntrustedError", err)

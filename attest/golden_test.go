@@ -30,7 +30,7 @@ func TestSealBytes(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if _, _, err := attest.OpenSeal(want, []keys.PublicKey{key.Public()}); err != nil {
+	if _, _, err := attest.NewOpener([]keys.PublicKey{key.Public()}).OpenSeal(want); err != nil {
 		t.Error(err)
 	}
 }

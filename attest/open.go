@@ -54,16 +54,6 @@ func (o *Opener) Open(data []byte) (Statement, error) {
 	return o.open("statement", b)
 }
 
-// OpenSeal is [Opener.OpenSeal] for one seal.
-func OpenSeal(data []byte, trusted []keys.PublicKey) (p Predicate, treeDigest string, err error) {
-	return NewOpener(trusted).OpenSeal(data)
-}
-
-// Open is [Opener.Open] for one bundle.
-func Open(data []byte, trusted []keys.PublicKey) (Statement, error) {
-	return NewOpener(trusted).Open(data)
-}
-
 func (o *Opener) open(what string, b bundle.Bundle) (Statement, error) {
 	if len(o.trusted) == 0 {
 		return Statement{}, errors.New("no trusted key was named")

@@ -6,7 +6,7 @@ import (
 	"github.com/immure-dev/immure/attest/bundle"
 	"github.com/immure-dev/immure/attest/dsse"
 	"github.com/immure-dev/immure/attest/keys"
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // Seal signs p for the rootfs of the given tree digest and returns the bytes
@@ -37,7 +37,7 @@ func sign(p Predicate, digests Digests, signer keys.PrivateKey) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	payload, err := harden.Canonical(s)
+	payload, err := canon.Encode(s)
 	if err != nil {
 		return nil, err
 	}

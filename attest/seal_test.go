@@ -13,7 +13,7 @@ import (
 	"github.com/immure-dev/immure/attest/dsse"
 	"github.com/immure-dev/immure/attest/internal/sample"
 	"github.com/immure-dev/immure/attest/keys"
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 var treeDigest = strings.Repeat("ab", 32)
@@ -58,11 +58,11 @@ func TestSeal(t *testing.T) {
 			if !bytes.Equal(data, again) {
 				t.Error("two seals of one image by one key differ")
 			}
-			got, digest, err := attest.OpenSeal(data, trust(key))
+			got, digest, err := attest.NewOpener(trust(key)).OpenSeal(data)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, have := must[[]byte](t)(harden.Canonical(p)), must[[]byte](t)(harden.Canonical(got))
+			want, have := must[[]byte](t)(canon.Encode(p)), must[[]byte](t)(canon.Encode(got))
 			if digest != treeDigest || !bytes.Equal(have, want) {
 				t.Errorf("got %s for %s, want %s for %s", have, digest, want, treeDigest)
 			}
@@ -127,7 +127,7 @@ func TestOpenSealRefuses(t *testing.T) {
 		{"too large", bytes.Repeat([]byte(" "), bundle.MaxSealBytes+1), &decode, "more than 65536 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, digest, err := attest.OpenSeal(tc.data, trust(key))
+			got, digest, err := attest.NewOpener(trust(key)).OpenSeal(tc.data)
 			if err == nil {
 				t.Fatalf("opened as %q of %s", got.Name, digest)
 			}
@@ -148,7 +148,7 @@ func TestOpenSealRefuses(t *testing.T) {
 func TestOpenSealWithoutTrust(t *testing.T) {
 	seal := must[[]byte](t)(attest.Seal(sample.Predicate(1), treeDigest, sample.Key(keys.Ed25519)))
 	for _, trusted := range [][]keys.PublicKey{nil, {}, {{}}} {
-		if _, _, err := attest.OpenSeal(seal, trusted); err == nil {
+		if _, _, err := attest.NewOpener(trusted).OpenSeal(seal); err == nil {
 			t.Errorf("opened with the trusted keys %v", trusted)
 		}
 	}

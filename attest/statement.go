@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/immure-dev/immure/attest/internal/strict"
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // StatementType is of an in-toto Statement, version 1.
@@ -108,7 +108,7 @@ func (o *Opener) decodeStatement(payload []byte) (Statement, error) {
 		return s, nil
 	}
 	var s Statement
-	err := harden.DecodeCanonical(payload, &s)
+	err := canon.Decode(payload, &s)
 	if err != nil {
 		return Statement{}, explain(payload, err)
 	}
@@ -144,7 +144,7 @@ var (
 // remember keeps the predicate of a decoded statement, with what stands before
 // its subject in the payload.
 func (o *Opener) remember(s Statement, payload []byte) {
-	subject, err := harden.Canonical(s.Subject)
+	subject, err := canon.Encode(s.Subject)
 	if err != nil {
 		return
 	}
@@ -165,7 +165,7 @@ func (o *Opener) recall(payload []byte) (Statement, bool) {
 	if rest = bytes.TrimSuffix(rest, []byte("}")); json.Unmarshal(rest, &s.Subject) != nil || s.checkSubjects() != nil {
 		return Statement{}, false // told in full by who decodes it
 	}
-	subject, err := harden.Canonical(s.Subject)
+	subject, err := canon.Encode(s.Subject)
 	if err != nil || !bytes.Equal(subject, rest) || len(payload) != len(o.head)+len(subject)+len("}") {
 		return Statement{}, false
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/immure-dev/immure/builder/bake"
 	"github.com/immure-dev/immure/builder/servicefile"
 	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/internal/rootfs"
@@ -98,7 +99,7 @@ func reasons(t *rootfs.Tree, why map[string]string) ([]byte, error) {
 			files[n.Path] = why[n.Path]
 		}
 	}
-	return harden.Canonical(files)
+	return canon.Encode(files)
 }
 
 // notices tell the author what was left open.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/immure-dev/immure/builder/servicefile"
 	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/profiles"
 )
 
@@ -144,7 +145,7 @@ func overlay(b harden.Boundary, facets map[string]any) (harden.Boundary, error) 
 // decode reads a boundary whose sets may be written in any order, and nothing
 // else but canonically.
 func decode(tree map[string]any) (b harden.Boundary, err error) {
-	given, err := harden.Canonical(tree)
+	given, err := canon.Encode(tree)
 	if err != nil {
 		return b, err
 	}

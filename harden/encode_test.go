@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/internal/boundarygen"
@@ -182,7 +183,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func TestCanonicalFollowsRFC8785(t *testing.T) {
-	got, err := harden.Canonical(map[string]any{
+	got, err := canon.Encode(map[string]any{
 		"\u20ac": "Euro Sign", "\r": "Carriage Return", "1": "One", "\U0001f600": "Smiley", "\u0080": "Control", "\ufb33": "Hebrew",
 		"s": "\u20ac$\u000f\nA'B\"\\\"/<>&\u2028", "n": -5,
 	})
@@ -194,7 +195,7 @@ func TestCanonicalFollowsRFC8785(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	for _, v := range []any{1.5, 1e300, uint64(1) << 60} {
-		if _, err := harden.Canonical(v); err == nil {
+		if _, err := canon.Encode(v); err == nil {
 			t.Errorf("%v: accepted a number that is not exact", v)
 		}
 	}
@@ -204,7 +205,7 @@ func TestCanonicalFollowsRFC8785(t *testing.T) {
 func TestPlainEncodingIsCanonical(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := rapid.MapOfN(rapid.String(), rapid.OneOf(rapid.String().AsAny(), rapid.Int64Range(-1<<52, 1<<52).AsAny(), rapid.Bool().AsAny()), 0, 4).Draw(t, "v")
-		got, err := harden.Canonical(v)
+		got, err := canon.Encode(v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +215,7 @@ func TestPlainEncodingIsCanonical(t *testing.T) {
 		if err := dec.Decode(&tree); err != nil {
 			t.Fatal(err)
 		}
-		again, err := harden.Canonical(tree)
+		again, err := canon.Encode(tree)
 		if err != nil || !bytes.Equal(got, again) {
 			t.Fatalf("got %s, again %s: %v", got, again, err)
 		}
@@ -226,7 +227,7 @@ func TestPlainEncodingIsCanonical(t *testing.T) {
 	}
 	for _, data := range []string{`{"b":1,"a":2}`, `{"a":2,"b":1}`} {
 		var d disorderly
-		if err := harden.DecodeCanonical([]byte(data), &d); (err == nil) != (data == `{"a":2,"b":1}`) {
+		if err := canon.Decode([]byte(data), &d); (err == nil) != (data == `{"a":2,"b":1}`) {
 			t.Errorf("%s: %v", data, err)
 		}
 	}

@@ -2,6 +2,8 @@ package harden
 
 import (
 	"fmt"
+
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // A Pair is the two boundaries that are signed together: the service's own,
@@ -31,7 +33,7 @@ func (p Pair) Encode() ([]byte, error) {
 	if err := p.Check(); err != nil {
 		return nil, fmt.Errorf("encode boundaries: %w", err)
 	}
-	return Canonical(p)
+	return canon.Encode(p)
 }
 
 // DecodePair reads what [Pair.Encode] writes, as strictly as [Decode].
@@ -40,7 +42,7 @@ func DecodePair(data []byte) (Pair, error) {
 	if len(data) > MaxEncodedBytes {
 		return p, fmt.Errorf("decode boundaries: more than %d bytes", MaxEncodedBytes)
 	}
-	if err := DecodeCanonical(data, &p); err != nil {
+	if err := canon.Decode(data, &p); err != nil {
 		return Pair{}, fmt.Errorf("decode boundaries: %w", err)
 	}
 	return p, nil

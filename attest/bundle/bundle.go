@@ -17,7 +17,7 @@ import (
 
 	"github.com/immure-dev/immure/attest/dsse"
 	"github.com/immure-dev/immure/attest/internal/strict"
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // MediaType is of a bundle in a file, a layer or an artifact.
@@ -63,7 +63,7 @@ func (b Bundle) Encode() ([]byte, error) {
 	if err := b.Envelope.Check(); err != nil {
 		return nil, fmt.Errorf("encode bundle: %w", err)
 	}
-	data, err := harden.Canonical(wire{MediaType: MediaType, VerificationMaterial: material{publicKey{b.Hint}}, DSSEEnvelope: b.Envelope})
+	data, err := canon.Encode(wire{MediaType: MediaType, VerificationMaterial: material{publicKey{b.Hint}}, DSSEEnvelope: b.Envelope})
 	if err != nil {
 		return nil, fmt.Errorf("encode bundle: %w", err)
 	}
@@ -79,7 +79,7 @@ func Decode(data []byte) (Bundle, error) {
 		return b, nil
 	}
 	var w wire
-	if err := harden.DecodeCanonical(data, &w); err != nil {
+	if err := canon.Decode(data, &w); err != nil {
 		// The looser reader says better what is wrong, if it is wrong for it too.
 		if _, why := decode(data); why != nil {
 			err = why

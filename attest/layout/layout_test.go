@@ -103,7 +103,7 @@ func verify(ctx context.Context, dir string, trusted keys.PublicKey) (s attest.S
 	if err != nil {
 		return s, err
 	}
-	return attest.Verify(found.Bundles, []keys.PublicKey{trusted}, attest.Manifest(raw))
+	return attest.NewOpener([]keys.PublicKey{trusted}).Verify(found.Bundles, attest.Manifest(raw))
 }
 
 // files are all files of a layout with their bytes.

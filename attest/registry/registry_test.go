@@ -91,7 +91,7 @@ func (b *bed) verify(ctx context.Context, repo *registry.Repository) (attest.Sta
 	if err != nil {
 		return attest.Statement{}, err
 	}
-	return attest.Verify(l.Bundles, []keys.PublicKey{b.key.Public()}, attest.Manifest(raw))
+	return attest.NewOpener([]keys.PublicKey{b.key.Public()}).Verify(l.Bundles, attest.Manifest(raw))
 }
 
 func (b *bed) digest(a evidence.Artifact) string {

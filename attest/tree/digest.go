@@ -46,7 +46,7 @@ func Digest(t *rootfs.Tree, skip ...string) (string, error) {
 			nodes = append(nodes, n)
 			continue
 		}
-		if err := checkSkipped(n); err != nil {
+		if err := CheckSeal(n); err != nil {
 			return "", fmt.Errorf("digest tree: leave out %q: %w", n.Path, err)
 		}
 	}
@@ -66,7 +66,8 @@ func Digest(t *rootfs.Tree, skip ...string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func checkSkipped(n *rootfs.Node) error {
+// CheckSeal reports what a file that is left out may not be.
+func CheckSeal(n *rootfs.Node) error {
 	switch {
 	case n.Type != rootfs.Regular:
 		return fmt.Errorf("it is a %s, not a regular file", n.Type)

@@ -50,9 +50,22 @@ func isImage(arg string) bool {
 // openImage opens IMAGE. What a tag names is decided here, once: from then on
 // only the digest is used.
 func openImage(ctx context.Context, ref string, plainHTTP bool) (*opened, error) {
+	return openBy(ctx, ref, plainHTTP, readImage)
+}
+
+// A reading is how the image of a digest is read: by readImage, or by
+// [image.Open] when it is going to be judged.
+type reading func(ctx context.Context, from content.Source, digest v1.Hash) (image.Input, error)
+
+func readImage(ctx context.Context, from content.Source, digest v1.Hash) (image.Input, error) {
+	img, err := content.Image(ctx, from, digest)
+	return image.Input{Image: img, Beside: from}, err
+}
+
+func openBy(ctx context.Context, ref string, plainHTTP bool, read reading) (*opened, error) {
 	switch kind, rest, _ := strings.Cut(ref, ":"); kind {
 	case "oci":
-		return openLayout(ctx, rest)
+		return openLayout(ctx, rest, read)
 	case "oci-archive", "docker-archive":
 		img, err := source.Open(ctx, ref, func(path string) string { return path })
 		if err != nil {
@@ -72,7 +85,7 @@ func openImage(ctx context.Context, ref string, plainHTTP bool) (*opened, error)
 	digest, err := repo.Resolve(ctx, name)
 	if err == nil {
 		o.Name = name.Context().Digest(digest.String()).String()
-		err = o.read(ctx, repo, digest)
+		o.Input, err = read(ctx, repo, digest)
 	}
 	if err != nil {
 		repo.Close()
@@ -101,7 +114,7 @@ func checkReference(ref string) error {
 	return nil
 }
 
-func openLayout(ctx context.Context, rest string) (*opened, error) {
+func openLayout(ctx context.Context, rest string, read reading) (*opened, error) {
 	dir, digest, pinned := strings.Cut(rest, "@")
 	var want v1.Hash
 	if pinned {
@@ -118,22 +131,13 @@ func openLayout(ctx context.Context, rest string) (*opened, error) {
 	found, err := l.Image(ctx, want)
 	if err == nil {
 		o.Name = "oci:" + dir + "@" + found.String()
-		err = o.read(ctx, l, found)
+		o.Input, err = read(ctx, l, found)
 	}
 	if err != nil {
 		l.Close()
 		return nil, err
 	}
 	return o, nil
-}
-
-func (o *opened) read(ctx context.Context, from content.Source, digest v1.Hash) error {
-	img, err := content.Image(ctx, from, digest)
-	if err != nil {
-		return err
-	}
-	o.Image, o.Beside = img, from
-	return nil
 }
 
 // oneImage wants exactly one argument.

@@ -144,9 +144,9 @@ func withFloor(b harden.Boundary) (harden.Boundary, error) {
 	return b, nil
 }
 
-// checkCreated reads the created container back from the kernel, before any
-// code of the service has run.
-func checkCreated(service harden.Boundary, pid int) error {
+// checkStarted reads the service back from the kernel, behind its exec and
+// before its first instruction.
+func checkStarted(service harden.Boundary, pid int) error {
 	s, err := observe.ReadStatus(pid)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/verify"
+	"github.com/immure-dev/immure/verify/image"
 	"github.com/immure-dev/immure/verify/runtime"
 	"github.com/spf13/cobra"
 )
@@ -42,7 +43,7 @@ service's. The service lives in a network namespace of its own; -p publishes a
 port that its boundary states. Exit status 1 when refused, 2 when it could not
 be decided, and the service's own once it has started.
 
-Needs root and runc or crun.
+Needs root with CAP_SYS_PTRACE, and runc or crun (on cgroup v2).
 
 ` + imageHelp,
 		Args: oneImage,
@@ -103,21 +104,21 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	img, err := openImage(ctx, ref, o.trust.plainHTTP)
+	img, err := openBy(ctx, ref, o.trust.plainHTTP, image.Open)
 	if err != nil {
 		return err
 	}
 	defer img.Close()
 	// Judging the image and digesting its files take about as long, and a
 	// machine has two processors.
-	guessed := guessRoot(o.store, img)
-	v, err := judge(ctx, img, trusted, declarations)
+	guessed := &guesser{store: o.store}
+	v, err := judge(ctx, img, trusted, declarations, guessed.claimed)
 	var ports []runtime.Port
 	if err == nil {
 		ports, err = o.ports(v.Predicate.Service)
 	}
 	if err != nil {
-		drop(guessed)
+		guessed.drop()
 		return err
 	}
 	// What a run left that was killed together with its keeper. It is in nobody's
@@ -126,7 +127,7 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	if err := runtime.CleanStale(""); err != nil {
 		fmt.Fprintf(os.Stderr, "immure: note: %s\n", oneLine(err.Error()))
 	}
-	root, err := unpacked(o.store, img, v, guessed)
+	root, err := unpacked(guessed, img, v)
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ func (o *runOptions) start(ctx context.Context, service harden.Boundary, r runti
 	// From here on signals are the service's.
 	r.Runtime, r.Started = o.runtime, o.started
 	r.Stdin, r.Stdout, r.Stderr = os.Stdin, os.Stdout, os.Stderr
-	r.Check = func(_ context.Context, pid int) error { return checkCreated(service, pid) }
+	r.Check = func(_ context.Context, pid int) error { return checkStarted(service, pid) }
 	status, err := runtime.Run(context.WithoutCancel(ctx), r)
 	switch {
 	case err != nil:

@@ -11,7 +11,7 @@ import (
 	"github.com/immure-dev/immure/attest"
 	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/builder/bake"
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/verify/image"
 )
 
@@ -131,7 +131,7 @@ func draft(ctx context.Context, o *opened) (p attest.Predicate, err error) {
 		if err != nil {
 			return p, err
 		}
-		if err := harden.DecodeCanonical(data, &p); err != nil {
+		if err := canon.Decode(data, &p); err != nil {
 			return p, fmt.Errorf("read draft: %w", err)
 		}
 		return p, nil

@@ -11,7 +11,7 @@ import (
 	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/keys"
 	"github.com/immure-dev/immure/attest/tree"
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/harden/seccomp"
 	"github.com/immure-dev/immure/internal/rootfs"
 )
@@ -78,7 +78,7 @@ func (s *sealed) describe(raw []byte) error {
 }
 
 func (s *sealed) draft(p attest.Predicate) error {
-	data, err := harden.Canonical(p)
+	data, err := canon.Encode(p)
 	if err != nil {
 		return fmt.Errorf("write draft: %w", err)
 	}

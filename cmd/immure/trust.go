@@ -55,11 +55,11 @@ func (t *trust) verified(ctx context.Context, ref string, read extent) (*opened,
 	if err != nil {
 		return nil, nil, err
 	}
-	o, err := openImage(ctx, ref, t.plainHTTP)
+	o, err := openBy(ctx, ref, t.plainHTTP, image.Open)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := judge(ctx, o, trusted, read)
+	v, err := judge(ctx, o, trusted, read, nil)
 	if err != nil {
 		o.Close()
 		return nil, nil, err
@@ -68,8 +68,10 @@ func (t *trust) verified(ctx context.Context, ref string, read extent) (*opened,
 }
 
 // judge judges an open image.
-func judge(ctx context.Context, o *opened, trusted []keys.PublicKey, read extent) (*image.Verdict, error) {
-	v, err := image.Verify(ctx, o.Input, image.Options{Trusted: trusted, Files: read == allFiles || (read == localFiles && o.Local)})
+func judge(ctx context.Context, o *opened, trusted []keys.PublicKey, read extent, claimed func(treeDigest string)) (*image.Verdict, error) {
+	v, err := image.Verify(ctx, o.Input, image.Options{
+		Trusted: trusted, Files: read == allFiles || (read == localFiles && o.Local), Claimed: claimed,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Name, err)
 	}

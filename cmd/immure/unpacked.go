@@ -60,32 +60,42 @@ type guess struct {
 
 var errAbsent = errors.New("not in the store")
 
-// guessRoot begins to digest the tree that the image's seal claims, if the
-// store has it. The result is taken with unpacked or dropped with drop.
-func guessRoot(storeDir string, img *opened) <-chan guess {
-	out := make(chan guess, 1)
+// A guesser digests the tree that an image's seal claims, if the store has it,
+// while the image is judged. Its guess is taken with unpacked or dropped.
+type guesser struct {
+	store string
+	made  chan guess // nil until there is a claim
+}
+
+// claimed begins with the tree of a digest.
+func (g *guesser) claimed(digest string) {
+	g.made = make(chan guess, 1)
 	go func() {
-		var g guess
-		if g.key, g.err = image.ClaimedTree(img.Image); g.err == nil {
-			g.root, g.err = openRoot(storeDir, g.key, func(string) error { return errAbsent })
-		}
-		out <- g
+		root, err := openRoot(g.store, digest, func(string) error { return errAbsent })
+		g.made <- guess{digest, root, err}
 	}()
-	return out
+}
+
+// take waits for the guess.
+func (g *guesser) take() guess {
+	if g.made == nil {
+		return guess{err: errAbsent}
+	}
+	return <-g.made
 }
 
 // drop lets go of a guess that nobody took.
-func drop(guessed <-chan guess) {
-	if g := <-guessed; g.root != nil {
-		g.root.release()
+func (g *guesser) drop() {
+	if guessed := g.take(); guessed.root != nil {
+		guessed.root.release()
 	}
 }
 
 // unpacked gives the image's files from the private store, unpacked on first
 // use, and checks every byte of them against the seal each time: what lies in
 // the store is believed no more than what a registry sends.
-func unpacked(storeDir string, img *opened, v *image.Verdict, guessed <-chan guess) (*root, error) {
-	g := <-guessed
+func unpacked(guessed *guesser, img *opened, v *image.Verdict) (*root, error) {
+	g := guessed.take()
 	if v.TreeDigest == "" || g.err != nil || g.key != v.TreeDigest {
 		if g.root != nil {
 			g.root.release()
@@ -95,7 +105,7 @@ func unpacked(storeDir string, img *opened, v *image.Verdict, guessed <-chan gue
 				"seal it (immure seal): files can be checked against a seal only")
 		}
 		var err error
-		g.root, err = openRoot(storeDir, v.TreeDigest, func(dir string) error { return image.Extract(img.Image, dir) })
+		g.root, err = openRoot(guessed.store, v.TreeDigest, func(dir string) error { return image.Extract(img.Image, dir) })
 		if err != nil {
 			return nil, err
 		}

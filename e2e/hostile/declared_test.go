@@ -164,17 +164,16 @@ func TestTwofoldConfigurations(t *testing.T) {
 		return changed
 	}
 	for name, text := range map[string]string{
-		"config twice":            from(`"config":`, `"config":{"User":"0:0"},"config":`),
-		"config in two cases":     from(`"config":`, `"Config":{"User":"0:0"},"config":`),
-		"config in another case":  from(`"config":`, `"Config":`),
-		"the user twice":          from(`"User":`, `"User":"0:0","User":`),
-		"the user in two cases":   from(`"User":`, `"user":"0:0","User":`),
-		"the user in another":     from(`"User":`, `"USER":`),
-		"a label twice":           from(`"dev.immure.epoch":`, `"dev.immure.epoch":"1","dev.immure.epoch":`),
-		"a second document":       string(config) + `{"config":{"User":"0:0"}}`,
-		"not UTF-8":               from(`"linux"`, "\"linux\xff\""),
-		"the program twice":       from(`"Entrypoint":`, `"Entrypoint":["/bin/sh"],"Entrypoint":`),
-		"no configuration at all": from(`"config":`, `"conf":`),
+		"config twice":           from(`"config":`, `"config":{"User":"0:0"},"config":`),
+		"config in two cases":    from(`"config":`, `"Config":{"User":"0:0"},"config":`),
+		"config in another case": from(`"config":`, `"Config":`),
+		"the user twice":         from(`"User":`, `"User":"0:0","User":`),
+		"the user in two cases":  from(`"User":`, `"user":"0:0","User":`),
+		"the user in another":    from(`"User":`, `"USER":`),
+		"a label twice":          from(`"dev.immure.epoch":`, `"dev.immure.epoch":"1","dev.immure.epoch":`),
+		"a second document":      string(config) + `{"config":{"User":"0:0"}}`,
+		"not UTF-8":              from(`"linux"`, "\"linux\xff\""),
+		"the program twice":      from(`"Entrypoint":`, `"Entrypoint":["/bin/sh"],"Entrypoint":`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

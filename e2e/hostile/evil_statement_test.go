@@ -21,7 +21,7 @@ import (
 	"github.com/immure-dev/immure/attest/keys"
 	"github.com/immure-dev/immure/attest/layout"
 	"github.com/immure-dev/immure/attest/registry"
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/internal/testregistry"
 )
 
@@ -32,7 +32,7 @@ type object = map[string]any
 // canonical encodes as signed documents are encoded.
 func canonical(tb testing.TB, v any) []byte {
 	tb.Helper()
-	data, err := harden.Canonical(v)
+	data, err := canon.Encode(v)
 	must(tb, err)
 	return data
 }

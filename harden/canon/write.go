@@ -27,21 +27,6 @@ func AppendNumber(out []byte, n int64) ([]byte, bool) {
 	return strconv.AppendInt(out, n, 10), n >= 0 && n < 1e15
 }
 
-// AppendList appends an array of elements that f appends.
-func AppendList[E any](out []byte, list []E, f func(out []byte, e E) ([]byte, bool)) ([]byte, bool) {
-	out = append(out, '[')
-	for i, e := range list {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		var ok bool
-		if out, ok = f(out, e); !ok {
-			return out, false
-		}
-	}
-	return append(out, ']'), list != nil
-}
-
 func write(out []byte, v reflect.Value) ([]byte, bool) {
 	if !v.IsValid() {
 		return out, false

@@ -11,7 +11,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/order"
 )
@@ -106,7 +106,7 @@ func (r *reader) exacts() {
 }
 
 func (r *reader) exact(facet string, v any) order.Exact {
-	text, err := harden.Canonical(v)
+	text, err := canon.Encode(v)
 	if err != nil {
 		r.unread(facet, "%v", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
+	"github.com/immure-dev/immure/verify"
 )
 
 // configuration reads an image's configuration, of which there is no second
@@ -28,6 +29,21 @@ func configuration(img v1.Image) (*v1.ConfigFile, error) {
 		return nil, fmt.Errorf("read image configuration: %w", err)
 	}
 	return config, nil
+}
+
+// checkDiffIDs compares what the layers that were read unpack to with what the
+// configuration says. Engines take layers that they have unpacked before by
+// these digests, and do not look at what the manifest lists.
+func (h holding) checkDiffIDs() error {
+	says := h.config.RootFS.DiffIDs
+	for i, found := range h.diffIDs {
+		at := len(says) - len(h.diffIDs) + i
+		if at < 0 || says[at].String() != found || (h.complete && len(says) != len(h.diffIDs)) {
+			return verify.Refuse("files", fmt.Sprintf("%d layers, of which one unpacks to %s", len(h.diffIDs), found),
+				fmt.Sprintf("the layers of the configuration's diff_ids, %d in all", len(says)), "build the image again: its configuration is of other layers")
+		}
+	}
+	return nil
 }
 
 // configMembers are the members of an image configuration that mean something:

@@ -15,6 +15,7 @@ import (
 
 	"github.com/immure-dev/immure/attest"
 	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/harden/order"
 	"github.com/immure-dev/immure/harden/seccomp"
@@ -54,7 +55,7 @@ func (c *comparison) refuse(facet, found, signed string) {
 }
 
 func (c *comparison) boundary(p attest.Predicate, f *files) {
-	want, err := harden.Canonical(harden.Pair{Envelope: p.Envelope, Service: p.Service})
+	want, err := canon.Encode(harden.Pair{Envelope: p.Envelope, Service: p.Service})
 	if err != nil {
 		c.refuse("declarations", err.Error(), "a boundary")
 		return
@@ -125,10 +126,20 @@ func (c *comparison) labels(p attest.Predicate, f *files, labels map[string]stri
 	want[labelRootfs] = string(p.Service.Rootfs)
 	for _, name := range []string{labelService, labelEpoch, labelBoundary, labelRootfs, labelSeccomp, labelCapabilities} {
 		got, ok := labels[name]
+		if name == labelEpoch && earlier(got, p.Epoch) {
+			continue
+		}
 		if got != want[name] || (!ok && want[name] != "") {
 			c.refuse("declarations", fmt.Sprintf("label %s %s", name, short(got)), short(want[name]))
 		}
 	}
+}
+
+// earlier reports an epoch before the one that counts: the image was sealed
+// again, by a statement beside it, and says when it was built.
+func earlier(label string, epoch int64) bool {
+	n, err := strconv.ParseInt(label, 10, 64)
+	return err == nil && strconv.FormatInt(n, 10) == label && n >= 1 && n < epoch
 }
 
 // start judges what an engine starts when it is told nothing else.
@@ -136,14 +147,14 @@ func (c *comparison) start(p attest.Predicate, config v1.Config) {
 	service := p.Service
 	args := grant.LiteralArgs(append(append([]string{}, config.Entrypoint...), config.Cmd...)...)
 	if over := args.Over(service.Process.Args); over != nil {
-		c.refuse("process.args", "image configuration "+strings.Join(over, ""), service.Process.Args.String())
+		c.refuse("process.args", "image configuration "+short(strings.Join(over, "")), service.Process.Args.String())
 	}
 	cwd := config.WorkingDir
 	if cwd == "" {
 		cwd = "/"
 	}
 	if !service.Process.Cwd.Covers(grant.Literal(cwd)) {
-		c.refuse("process.cwd", "image configuration "+cwd, service.Process.Cwd.String())
+		c.refuse("process.cwd", "image configuration "+short(cwd), service.Process.Cwd.String())
 	}
 	for _, e := range config.Env {
 		if !service.Process.Env.Covers(grant.Env(grant.Literal(e))) {
@@ -157,10 +168,10 @@ func (c *comparison) start(p attest.Predicate, config v1.Config) {
 		return
 	}
 	if !service.User.UID.Covers(order.Only(uid)) {
-		c.refuse("user.uid", "image configuration "+config.User, service.User.UID.String())
+		c.refuse("user.uid", "image configuration "+short(config.User), service.User.UID.String())
 	}
 	if !service.User.GID.Covers(order.Only(gid)) {
-		c.refuse("user.gid", "image configuration "+config.User, service.User.GID.String())
+		c.refuse("user.gid", "image configuration "+short(config.User), service.User.GID.String())
 	}
 }
 

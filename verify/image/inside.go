@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"github.com/immure-dev/immure/attest"
 	"github.com/immure-dev/immure/attest/bundle"
 	"github.com/immure-dev/immure/attest/tree"
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/internal/rootfs"
 )
 
@@ -78,7 +79,7 @@ func Claimed(img v1.Image) (*attest.Predicate, error) {
 		return nil, err
 	}
 	var s attest.Statement
-	if err := harden.DecodeCanonical(b.Envelope.Payload, &s); err != nil {
+	if err := canon.Decode(b.Envelope.Payload, &s); err != nil {
 		return nil, fmt.Errorf("read seal: %w", err)
 	}
 	return &s.Predicate, nil
@@ -91,16 +92,29 @@ func ClaimedTree(img v1.Image) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b, err := bundle.Decode(f.immured[tree.SealPath])
+	if digest := claimedTree(f.immured[tree.SealPath]); digest != "" {
+		return digest, nil
+	}
+	return "", errors.New("read seal: its subject is not one tree")
+}
+
+// claimedTree is what a seal says that it is about, or empty. It looks at the
+// end of the statement alone, where the subject stands in every seal that
+// counts.
+func claimedTree(seal []byte) string {
+	b, err := bundle.Decode(seal)
 	if err != nil {
-		return "", err
+		return ""
 	}
-	var s struct{ Subject []attest.Subject }
-	if err := json.Unmarshal(b.Envelope.Payload, &s); err != nil {
-		return "", fmt.Errorf("read seal: %w", err)
+	const member = `"subject":`
+	i := bytes.LastIndex(b.Envelope.Payload, []byte(member))
+	if i < 0 {
+		return ""
 	}
-	if len(s.Subject) != 1 {
-		return "", errors.New("read seal: its subject is not one tree")
+	var subject []attest.Subject
+	rest := bytes.TrimSuffix(b.Envelope.Payload[i+len(member):], []byte("}"))
+	if json.Unmarshal(rest, &subject) != nil || len(subject) != 1 {
+		return ""
 	}
-	return s.Subject[0].Digest[attest.TreeDigest], nil
+	return subject[0].Digest[attest.TreeDigest]
 }

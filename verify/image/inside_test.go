@@ -8,7 +8,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/immure-dev/immure/attest"
 	"github.com/immure-dev/immure/attest/tree"
 	"github.com/immure-dev/immure/verify/image"
 )
@@ -169,7 +168,6 @@ func TestUnsealed(t *testing.T) {
 		"no filter":  {"declarations", func(d *draft) { d.drop(".immure/seccomp-envelope.json") }},
 		"label":      {"declarations", func(d *draft) { d.config.Labels["dev.immure.epoch"] = "2" }},
 		"predicate":  {"declarations", func(d *draft) { d.sign(looser) }},
-		"epoch":      {"declarations", func(d *draft) { d.sign(func(p *attest.Predicate) { p.Epoch = 2 }) }},
 		"user":       {"user.uid", func(d *draft) { d.config.User = "0:65533" }},
 		"program":    {"process.args", func(d *draft) { d.config.Entrypoint = []string{"/bin/sh"} }},
 		"a variable": {"process.env", func(d *draft) { d.config.Env = append(d.config.Env, "LD_PRELOAD=/x") }},

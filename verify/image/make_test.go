@@ -110,9 +110,7 @@ type draft struct {
 	config    v1.Config
 }
 
-var directory = entry{kind: tar.TypeDir, mode: 0o755}
-
-func dir(name string) entry { e := directory; e.name = name; return e }
+func dir(name string) entry { return entry{name: name, kind: tar.TypeDir, mode: 0o755} }
 
 // newDraft is of an honest image of the epoch.
 func newDraft(tb testing.TB, epoch int64) *draft {

@@ -1,6 +1,8 @@
 package image
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -38,6 +40,9 @@ type files struct {
 	tree *rootfs.Tree
 	// complete reports that every layer was read.
 	complete bool
+	// diffIDs are the digests of what the layers read unpack to, of which the last
+	// is the topmost layer.
+	diffIDs []string
 	// immured holds the bytes of the files beneath /.immure.
 	immured map[string][]byte
 	// filters are the system call filters among them, once they were read.
@@ -92,9 +97,11 @@ func apply(layers []v1.Layer) (*files, error) {
 	f := &files{tree: &rootfs.Tree{}, immured: make(map[string][]byte)}
 	store, left := &keeper{}, int64(maxUnpacked)
 	for i, l := range layers {
-		if err := applyLayer(f.tree, l, store, &left); err != nil {
+		diffID, err := applyLayer(f.tree, l, store, &left)
+		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
+		f.diffIDs = append(f.diffIDs, diffID)
 	}
 	for n := range f.tree.All() {
 		if n.Type != rootfs.Regular || !strings.HasPrefix(n.Path, dir+"/") {
@@ -124,35 +131,36 @@ func open(n *rootfs.Node) ([]byte, error) {
 	return data, err
 }
 
-// applyLayer takes what the layer unpacks to off left.
-func applyLayer(t *rootfs.Tree, l v1.Layer, s rootfs.Store, left *int64) error {
+// applyLayer takes what the layer unpacks to off left, and returns its digest.
+func applyLayer(t *rootfs.Tree, l v1.Layer, s rootfs.Store, left *int64) (diffID string, err error) {
 	mediaType, err := l.MediaType()
 	if err != nil {
-		return err
+		return "", err
 	}
 	packed, err := l.Compressed()
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer packed.Close()
 	unpacked, err := decompress(packed, mediaType)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer unpacked.Close()
-	if err := t.Apply(&budget{unpacked, left}, s, rootfs.DefaultLimits); err != nil {
-		return err
+	sum := sha256.New()
+	if err := t.Apply(io.TeeReader(&budget{unpacked, left}, sum), s, rootfs.DefaultLimits); err != nil {
+		return "", err
 	}
 	// The digest counts only once all bytes were read, those behind the
 	// compressed stream included.
 	extra, err := io.Copy(io.Discard, packed)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if extra > 0 {
-		return fmt.Errorf("%d bytes after the compressed layer", extra)
+		return "", fmt.Errorf("%d bytes after the compressed layer", extra)
 	}
-	return nil
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // A budget bounds what all layers unpack to together. Each has its own bound,
@@ -251,7 +259,7 @@ func Extract(img v1.Image, dir string) error {
 	var t rootfs.Tree
 	left := int64(maxUnpacked)
 	for i, l := range layers {
-		if err := applyLayer(&t, l, spool, &left); err != nil {
+		if _, err := applyLayer(&t, l, spool, &left); err != nil {
 			return fmt.Errorf("layer %d: %w", i+1, err)
 		}
 	}

@@ -23,6 +23,10 @@ type Options struct {
 	// Files asks for the tree digest of the image's files even where the
 	// manifest's digest was signed.
 	Files bool
+	// Claimed is told of the tree digest that the seal inside claims, once, while
+	// the image is still being judged: for getting ready, never for deciding. It
+	// may be nil, and is not called when there is no seal to be read.
+	Claimed func(treeDigest string)
 }
 
 // An Input is an image and what stands beside it.
@@ -31,6 +35,43 @@ type Input struct {
 	// Beside answers for evidence; nil where nothing can stand beside an
 	// image, as in an archive of one.
 	Beside content.Source
+
+	list func() (evidence.Listing, error) // nil until somebody looks
+}
+
+// Open reads the image of a digest for [Verify], and begins at once to look for
+// what stands beside it: a registry takes several questions for either.
+func Open(ctx context.Context, from content.Source, digest v1.Hash) (Input, error) {
+	in := Input{Beside: from}
+	stop := in.look(ctx, digest)
+	img, err := content.Image(ctx, from, digest)
+	if err != nil {
+		stop()
+		_, _ = in.list() // so that nothing of it is left
+		return Input{}, err
+	}
+	in.Image = img
+	return in, nil
+}
+
+// look begins to list the statements about a digest.
+func (in *Input) look(ctx context.Context, digest v1.Hash) (stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	type listing struct {
+		evidence.Listing
+		err error
+	}
+	found := make(chan listing, 1)
+	go func() {
+		defer stop()
+		l, err := evidence.List(ctx, in.Beside, digest, attest.PredicateType)
+		found <- listing{l, err}
+	}()
+	in.list = sync.OnceValues(func() (evidence.Listing, error) {
+		l := <-found
+		return l.Listing, l.err
+	})
+	return stop
 }
 
 // A Verdict says what was verified. There is one only when everything held.
@@ -64,17 +105,20 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 	// The image is read while its statement is looked for: neither needs the
 	// other, and both are waited for.
 	reading := make(chan holding, 1)
-	go func() { reading <- hold(in.Image, opener, !o.Files) }()
+	go func() { reading <- hold(in.Image, opener, !o.Files, o.Claimed) }()
 	beside, err := v.statement(ctx, in, attest.Manifest(raw), opener)
 	held := <-reading
 	if err != nil {
 		return nil, err
 	}
-	if held.err == nil && !v.Statement && !held.complete {
-		held = hold(in.Image, opener, false)
+	if held.err == nil && !held.complete && v.decides(held) {
+		held = hold(in.Image, opener, false, nil)
 	}
 	if held.err != nil {
 		return nil, held.err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	if err := v.seal(held, beside); err != nil {
 		return nil, err
@@ -85,10 +129,19 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 	if held.configErr != nil {
 		return nil, held.configErr
 	}
+	if err := held.checkDiffIDs(); err != nil {
+		return nil, err
+	}
 	if refusals := declared(v.Predicate, held.files, held.config); len(refusals) > 0 {
 		return nil, &verify.RefusedError{Refusals: refusals}
 	}
 	return v, nil
+}
+
+// decides reports whether the seal inside the image will have the last word:
+// then every file must be read, for its word is about those.
+func (v *Verdict) decides(h holding) bool {
+	return !v.Statement || (h.sealed.err == nil && h.sealed.predicate.Epoch > v.Predicate.Epoch)
 }
 
 // A holding is what was read of an image, and why what was not.
@@ -107,12 +160,15 @@ type sealed struct {
 	err       error
 }
 
-func hold(img v1.Image, opener *attest.Opener, brief bool) (h holding) {
+func hold(img v1.Image, opener *attest.Opener, brief bool, claimed func(string)) (h holding) {
 	var beside sync.WaitGroup
 	beside.Go(func() { h.config, h.configErr = configuration(img) })
 	if h.files, h.err = read(img, brief); h.err == nil {
 		beside.Go(h.readFilters)
 		if data, ok := h.immured[tree.SealPath]; ok {
+			if digest := claimedTree(data); claimed != nil && digest != "" {
+				claimed(digest)
+			}
 			h.sealed.predicate, h.sealed.digest, h.sealed.err = opener.OpenSeal(data)
 		}
 	}
@@ -126,7 +182,10 @@ func (v *Verdict) statement(ctx context.Context, in Input, digests attest.Digest
 	if in.Beside == nil {
 		return noSignature(errors.New("no statement can stand beside an archive's image, and it bears no seal")), nil
 	}
-	found, err := evidence.List(ctx, in.Beside, v.Manifest, attest.PredicateType)
+	if in.list == nil {
+		in.look(ctx, v.Manifest)
+	}
+	found, err := in.list()
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +223,9 @@ func (v *Verdict) seal(h holding, missing error) error {
 		return nil
 	case h.sealed.err != nil:
 		return noSignature(h.sealed.err)
+	}
+	if err := tree.CheckSeal(h.tree.Get(tree.SealPath)); err != nil {
+		return verify.Refuse("files", tree.SealPath+": "+err.Error(), "a seal", "seal the image again")
 	}
 	digest := h.sealed.digest
 	if h.complete {

@@ -6,12 +6,13 @@ import (
 	"github.com/immure-dev/immure/harden/order"
 )
 
-// Reading is the status of a created container's first process, for
-// verify.Decide. The filter's content is not in it; that there is none is.
+// Reading is the status of a container's first process, for verify.Decide. It
+// is the service's own once [Tracee.UntilExec] has returned. The filter's
+// content is not in it; that there is none is.
 func (s Status) Reading() harden.Reading {
-	r := harden.Reading{Form: "created container", Facets: []string{
+	r := harden.Reading{Form: "started container", Facets: []string{
 		"capabilities.ambient", "capabilities.bounding", "capabilities.effective", "capabilities.inheritable", "capabilities.permitted",
-		"noNewPrivileges", "user.uid", "user.gid", "user.groups", "user.umask",
+		"noNewPrivileges", "process.executable", "user.uid", "user.gid", "user.groups", "user.umask",
 	}}
 	b := &r.Boundary
 	if s.Seccomp != SeccompFilter {
@@ -25,6 +26,10 @@ func (s Status) Reading() harden.Reading {
 	b.NoNewPrivileges = "off"
 	if s.NoNewPrivs {
 		b.NoNewPrivileges = "on"
+	}
+	b.Process.Executable = order.Exact(s.Executable)
+	if s.Outside != "" {
+		r.Unread = map[string]string{"process.executable": s.Outside}
 	}
 	b.User = harden.User{UID: span(s.UID), GID: span(s.GID), Umask: grant.UmaskOf(s.Umask)}
 	groups := make([]order.Range, len(s.Groups))

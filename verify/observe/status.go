@@ -36,10 +36,12 @@ type IDs struct {
 	Real, Effective, Saved, Filesystem uint32
 }
 
-// A Status is what the kernel says of one process's credentials and walls, of
-// its first thread, as seen from the caller's user namespace.
+// A Status is what the kernel says of one process: its program, and the
+// credentials and walls of its first thread, as seen from the caller's user
+// namespace.
 //
-// Source: Linux fs/proc/array.c, proc_pid_status; proc_pid_status(5).
+// Source: Linux fs/proc/array.c, proc_pid_status; proc_pid_status(5),
+// proc_pid_exe(5).
 type Status struct {
 	// PID is the id in the caller's namespace.
 	PID        int
@@ -53,6 +55,10 @@ type Status struct {
 	Groups []uint32
 	// Umask is of the file mode creation mask's nine bits.
 	Umask uint32
+	// Executable is the resolved path of the program, as seen from the process's
+	// own root directory. It is empty when the program lies outside, and Outside
+	// says so.
+	Executable, Outside string
 }
 
 // ReadStatus reads the status of a live process. It is an error if the process
@@ -68,6 +74,10 @@ func ReadStatus(pid int) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("read status of process %d: %w", pid, err)
 	}
+	executable, outside, err := readExecutable(pid)
+	if err != nil {
+		return Status{}, fmt.Errorf("read program of process %d: %w", pid, err)
+	}
 	// The id was this process's before the reading and, unless it has been reaped,
 	// still is.
 	if err := unix.PidfdSendSignal(pidfd, 0, nil, 0); err != nil {
@@ -80,6 +90,7 @@ func ReadStatus(pid int) (Status, error) {
 	if s.PID != pid {
 		return Status{}, fmt.Errorf("read status of process %d: /proc shows process %d; mount the proc of this pid namespace", pid, s.PID)
 	}
+	s.Executable, s.Outside = executable, outside
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"syscall"
@@ -119,6 +120,10 @@ func TestReadStatus(t *testing.T) {
 	}
 	if s.UID != same(65532) || s.GID != same(65531) || !reflect.DeepEqual(s.Groups, []uint32{7, 9}) || s.Umask != 0o027 || len(s.Effective) != 0 || s.PID != cmd.Process.Pid {
 		t.Errorf("got %+v", s)
+	}
+	shell, err := filepath.EvalSymlinks("/bin/sh")
+	if err != nil || s.Executable != shell || s.Outside != "" {
+		t.Errorf("program %q, %q, want %q, %v", s.Executable, s.Outside, shell, err)
 	}
 	in.Close()
 	cmd.Wait()

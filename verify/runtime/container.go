@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -42,6 +41,11 @@ func (c *container) call(ctx context.Context, cmd *exec.Cmd, verb string) error 
 	if !release() {
 		return context.Cause(ctx)
 	}
+	return c.explain(cmd, verb, err)
+}
+
+// explain gives the reason of a call that failed.
+func (c *container) explain(cmd *exec.Cmd, verb string, err error) error {
 	// A detached run's service writes to a log, which its starter does not show.
 	told := cmd.Stderr != nil && !detached()
 	if err := c.engine.explain(verb, filepath.Join(c.dir, logFile), err, told); err != nil {
@@ -86,57 +90,31 @@ func (c *container) create(ctx context.Context) error {
 	}
 	// Only a child of ours can be waited for, and only an unreaped child's id
 	// cannot have passed to another process.
-	if err := waitid(pidfd, unix.WNOHANG|unix.WNOWAIT); err != nil {
+	if err := isChild(pidfd); err != nil {
 		unix.Close(pidfd)
 		return fmt.Errorf("wait for process %d of container %q: %w", pid, c.ID, err)
 	}
 	c.pid, c.pidfd, c.exited = pid, pidfd, make(chan struct{})
 	go func() {
 		defer close(c.exited)
-		_ = waitid(pidfd, unix.WNOWAIT)
+		// Not by waitid(2), to which the kernel reports what only the tracer is to see.
+		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		for {
+			if _, err := unix.Poll(fds, -1); err != unix.EINTR {
+				return
+			}
+		}
 	}()
 	return nil
 }
 
-func waitid(pidfd, flags int) error {
+func isChild(pidfd int) error {
 	for {
-		err := unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|flags, nil)
+		err := unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
 		if err != unix.EINTR {
 			return err
 		}
 	}
-}
-
-// start publishes the ports and lets the service go.
-func (c *container) start(ctx context.Context) error {
-	if len(c.Publish) > 0 {
-		netns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", c.pid))
-		if err != nil {
-			return fmt.Errorf("publish ports: %w", err)
-		}
-		defer netns.Close()
-		fd, err := unix.FcntlInt(uintptr(c.pidfd), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("publish ports: %w", err)
-		}
-		pidfd := os.NewFile(uintptr(fd), "pidfd")
-		defer pidfd.Close()
-		if c.reflector, err = c.listeners.Reflect(netns, pidfd); err != nil {
-			return fmt.Errorf("publish ports: %w", err)
-		}
-		c.listeners.Close()
-	}
-	cmd := c.engine.command(filepath.Join(c.dir, logFile), "start", c.ID)
-	if err := c.call(ctx, cmd, "start"); err != nil {
-		return err
-	}
-	if c.reflector == nil {
-		return nil
-	}
-	if err := c.reflector.Ready(); err != nil && c.alive() {
-		return fmt.Errorf("publish ports: %w", err)
-	}
-	return nil
 }
 
 func (c *container) alive() bool {

@@ -2,10 +2,10 @@
 // nothing of it is left.
 //
 // [Run] is given a rootfs and a config.json that have been judged. It writes a
-// private copy of exactly those bytes, has the runtime create the container,
-// lets the caller judge what was created before any code of the service runs,
-// starts it, publishes its ports, forwards signals and answers with the
-// service's own status.
+// private copy of exactly those bytes, has the runtime create and start the
+// container, lets the caller judge it behind the service's execve(2) and before
+// its first instruction, publishes its ports, forwards signals and answers with
+// the service's own status.
 //
 // # What stays behind
 //

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -26,18 +27,41 @@ type helper struct {
 	o     Options
 }
 
-func startHelper(t *testing.T, o Options, hold bool) *helper {
+func helperArg(t *testing.T, o Options, hold bool) string {
 	t.Helper()
 	arg, err := json.Marshal(helperOptions{
-		StateDir: o.StateDir, ID: o.ID, Rootfs: o.Rootfs, Config: string(o.Config), Runtime: o.Runtime, HoldCreated: hold,
+		StateDir: o.StateDir, ID: o.ID, Rootfs: o.Rootfs, Config: string(o.Config), Runtime: o.Runtime, Hold: hold,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(arg)
+}
+
+// withoutPtrace runs a container in a process without CAP_SYS_PTRACE, which
+// fails, and returns what it said.
+func withoutPtrace(t *testing.T, o Options) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The name for the helper is argv[0], which only a shell's exec can choose.
+	cmd := exec.Command("setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace",
+		"bash", "-c", `exec -a "$0" "$@"`, helperName, self, helperArg(t, o, false))
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Error("it succeeded")
+	}
+	return string(out)
+}
+
+func startHelper(t *testing.T, o Options, hold bool) *helper {
+	t.Helper()
 	r, w := pipe(t)
 	held, _ := pipe(t)
 	h := &helper{
-		cmd:   &exec.Cmd{Path: "/proc/self/exe", Args: []string{helperName, string(arg)}, Stdin: held, Stdout: w, Stderr: os.Stderr},
+		cmd:   &exec.Cmd{Path: "/proc/self/exe", Args: []string{helperName, helperArg(t, o, hold)}, Stdin: held, Stdout: w, Stderr: os.Stderr},
 		lines: bufio.NewScanner(r), o: o,
 	}
 	if err := h.cmd.Start(); err != nil {
@@ -79,9 +103,9 @@ func (h *helper) kill(t *testing.T) {
 }
 
 func TestAKilledRunLeavesNothing(t *testing.T) {
-	for _, at := range []string{"created", "started", "ready"} {
+	for _, at := range []string{"judged", "started", "ready"} {
 		t.Run(at, func(t *testing.T) {
-			h := startHelper(t, sandbox(t, "killed", "wait"), at == "created")
+			h := startHelper(t, sandbox(t, "killed", "wait"), at == "judged")
 			h.until(t, at)
 			h.kill(t)
 		})
@@ -184,6 +208,59 @@ func TestARunInterruptedDuringCreateLeavesNothing(t *testing.T) {
 	wantNothingLeft(t, o)
 }
 
+// startsWith makes a runtime whose start is a line of shell instead.
+func startsWith(t *testing.T, instead string) string {
+	t.Helper()
+	real := testEngine
+	if real == "" {
+		real = "/usr/bin/env runc"
+	}
+	path := filepath.Join(t.TempDir(), engineName())
+	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in\n*' start '*) %s;;\n*) exec %s \"$@\";;\nesac\n", instead, real)
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The created process waits for a start that never comes, held by its tracer.
+func TestARunEndedDuringStartLeavesNothing(t *testing.T) {
+	for _, signal := range []syscall.Signal{unix.SIGINT, unix.SIGKILL} {
+		t.Run(unix.SignalName(signal), func(t *testing.T) {
+			o := sandbox(t, "during-start", "wait")
+			mark := filepath.Join(t.TempDir(), "mark")
+			o.Runtime = startsWith(t, ": >"+mark+"; kill -STOP $$")
+			h := startHelper(t, o, false)
+			h.untilExists(t, mark)
+			if signal == unix.SIGKILL {
+				h.kill(t)
+				return
+			}
+			h.cmd.Process.Signal(signal)
+			h.cmd.Wait()
+			if status := h.cmd.ProcessState.ExitCode(); status != 98 {
+				t.Errorf("got status %d, want the helper's 98 for an error", status)
+			}
+		})
+	}
+}
+
+func TestAFailedStartEndsTheRun(t *testing.T) {
+	for name, instead := range map[string]string{
+		"failed": "exit 3",
+		"killed": "kill -KILL $$",
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := sandbox(t, "no-start", "wait")
+			o.Runtime = startsWith(t, instead)
+			o.Started = func(Running) { t.Error("it was started") }
+			if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), `start container "no-start": `+engineName()+" start: ") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 // keeperOf finds the keeper of a container by its arguments.
 func keeperOf(t *testing.T, o Options) int {
 	t.Helper()
@@ -244,11 +321,7 @@ func TestAcquireCleansADeadRun(t *testing.T) {
 
 func TestDetach(t *testing.T) {
 	o := sandbox(t, "detached", "signals")
-	arg, err := json.Marshal(helperOptions{StateDir: o.StateDir, ID: o.ID, Rootfs: o.Rootfs, Config: string(o.Config)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	running, status, err := Detach(t.Context(), []string{string(arg)})
+	running, status, err := Detach(t.Context(), []string{helperArg(t, o, false)})
 	if err != nil || status != 0 || running.ID != o.ID {
 		t.Fatalf("got %+v, status %d, %v", running, status, err)
 	}

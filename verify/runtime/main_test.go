@@ -24,9 +24,18 @@ func TestMain(m *testing.M) {
 	if os.Args[0] == helperName || detached() {
 		os.Exit(helperRun(os.Args[1]))
 	}
+	if isShim() {
+		os.Exit(shim())
+	}
+	if err := chooseEngine(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
 	status := m.Run()
-	if serviceDir != "" {
-		os.RemoveAll(serviceDir)
+	for _, dir := range []string{serviceDir, filepath.Dir(testEngine)} {
+		if dir != "" && dir != "." {
+			os.RemoveAll(dir)
+		}
 	}
 	os.Exit(status)
 }
@@ -34,7 +43,7 @@ func TestMain(m *testing.M) {
 // helperOptions travel to the helper as JSON in its first argument.
 type helperOptions struct {
 	StateDir, ID, Rootfs, Config, Runtime string
-	HoldCreated                           bool // wait in the created state for the end of standard input
+	Hold                                  bool // wait before the service's first instruction for the end of standard input
 }
 
 // helperRun reports its steps on standard output, a line each.
@@ -49,8 +58,8 @@ func helperRun(arg string) int {
 		StateDir: h.StateDir, ID: h.ID, Rootfs: h.Rootfs, Config: []byte(h.Config), Runtime: h.Runtime,
 		Stdout: os.Stdout,
 		Check: func(context.Context, int) error {
-			if h.HoldCreated {
-				fmt.Println("created")
+			if h.Hold {
+				fmt.Println("judged")
 				bufio.NewReader(os.Stdin).ReadByte()
 			}
 			return nil
@@ -93,7 +102,7 @@ func service(t *testing.T) string {
 // at the end that nothing is left of it.
 func sandbox(t *testing.T, id string, args ...string) Options {
 	t.Helper()
-	if err := Available(""); err != nil {
+	if err := Available(testEngine); err != nil {
 		t.Fatalf("these tests run containers: %v", err)
 	}
 	rootfs := filepath.Join(t.TempDir(), "rootfs")
@@ -107,7 +116,7 @@ func sandbox(t *testing.T, id string, args ...string) Options {
 		t.Fatal(err)
 	}
 	o := Options{
-		ID: id, Rootfs: rootfs, StateDir: filepath.Join(t.TempDir(), "state"),
+		ID: id, Rootfs: rootfs, StateDir: filepath.Join(t.TempDir(), "state"), Runtime: testEngine,
 		Config: config(t, rootfs, id, func(c map[string]any) {
 			c["process"].(map[string]any)["args"] = append([]string{"/service"}, args...)
 		}),
@@ -189,12 +198,16 @@ func wantNothingLeft(t *testing.T, o Options) {
 	}
 }
 
-// processesOf finds the processes in the container's cgroup, and those whose
-// arguments name the state directory.
+// processesOf finds the processes in the container's cgroup, those that run the
+// test service, and those whose arguments name the state directory.
 func processesOf(o Options) map[string]string {
 	found := make(map[string]string)
 	procs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, p := range procs {
+		exe, err := os.Stat(p + "/exe")
+		if running, err2 := os.Stat(filepath.Join(o.Rootfs, "service")); err == nil && err2 == nil && os.SameFile(exe, running) {
+			found[filepath.Base(p)] = "runs the service"
+		}
 		if in, _ := os.ReadFile(p + "/cgroup"); strings.Contains(string(in), cgroupParent()+"/"+o.ID+"\n") {
 			found[filepath.Base(p)] = "in the cgroup"
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/immure-dev/immure/internal/reflect"
 )
@@ -47,9 +48,9 @@ type Options struct {
 	Publish []Port
 	// The service's standard streams; nil is /dev/null.
 	Stdin, Stdout, Stderr *os.File
-	// Check judges the created container by the process that will become the
-	// service. Its error ends the run before any code of the service has run.
-	// Nil checks nothing.
+	// Check judges the container by its first process, which has executed the
+	// service's program and stands before the first instruction. Its error ends
+	// the run before any code of the service has run. Nil checks nothing.
 	Check func(ctx context.Context, pid int) error
 	// Started is called once the service runs and its ports are served.
 	Started func(Running)
@@ -76,11 +77,11 @@ type PublishedPort struct {
 	Proto     string         `json:"proto"` // "tcp" or "udp"
 }
 
-var idPattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`)
+var idPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`) })
 
 // CheckID reports a container's name that is not of the form of [Options].ID.
 func CheckID(id string) error {
-	if !idPattern.MatchString(id) {
+	if !idPattern().MatchString(id) {
 		return fmt.Errorf("name container %q: want a letter or digit, then up to 62 letters, digits, '_', '.' or '-'", id)
 	}
 	return nil

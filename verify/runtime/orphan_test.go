@@ -14,7 +14,7 @@ import (
 func TestARunKilledWhileItsRuntimeMountsLeavesNothing(t *testing.T) {
 	o := sandbox(t, "mounting", "wait")
 	h := startHelper(t, o, true)
-	h.until(t, "created")
+	h.until(t, "judged")
 	at := filepath.Join(o.StateDir, engineDir, o.ID, "runc.copy")
 	if err := os.WriteFile(at, nil, 0o600); err != nil {
 		t.Fatal(err)

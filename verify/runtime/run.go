@@ -118,11 +118,6 @@ func (c *container) live(ctx context.Context, signals *relay) error {
 	if err := c.create(ctx); err != nil {
 		return err
 	}
-	if c.Check != nil {
-		if err := c.Check(ctx, c.pid); err != nil {
-			return err
-		}
-	}
 	if err := c.start(ctx); err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/moby/profiles/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/immure-dev/immure/harden"
+	"github.com/immure-dev/immure/harden/canon"
 	form "github.com/immure-dev/immure/harden/seccomp"
 )
 
@@ -28,6 +28,6 @@ func Default() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := harden.Canonical(calls)
+	data, err := canon.Encode(calls)
 	return append(data, '\n'), err
 }

@@ -1,4 +1,4 @@
-package harden
+package canon
 
 import (
 	"bytes"
@@ -8,15 +8,13 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf16"
-
-	"github.com/immure-dev/immure/harden/canon"
 )
 
-// Canonical returns v as JSON in the form of RFC 8785 (JCS): members sorted by
+// Encode returns v as JSON in the form of RFC 8785 (JCS): members sorted by
 // their names' UTF-16 units, no spaces, the shortest escapes. Numbers must be
 // integers of at most 53 bits; strings must be UTF-8.
-func Canonical(v any) ([]byte, error) {
-	if out, ok := canon.Append(make([]byte, 0, 4<<10), v); ok {
+func Encode(v any) ([]byte, error) {
+	if out, ok := Append(make([]byte, 0, 4<<10), v); ok {
 		return out, nil
 	}
 	plain, err := encode(v)
