@@ -3,7 +3,6 @@ package tree
 import (
 	"fmt"
 	"io"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -13,7 +12,7 @@ import (
 // hashContents gives the file digest of each regular file in nodes, at the same
 // index. Chunks are spread over all processors, so that one large file is as
 // quick as many small ones.
-func hashContents(nodes []*rootfs.Node) ([]sum, error) {
+func hashContents(nodes []*rootfs.Node, processors int) ([]sum, error) {
 	sums := make([]sum, len(nodes))
 	var files []*file
 	var jobs []job
@@ -34,7 +33,7 @@ func hashContents(nodes []*rootfs.Node) ([]sum, error) {
 			jobs = append(jobs, job{f, c})
 		}
 	}
-	err := run(jobs)
+	err := run(jobs, processors)
 	for _, f := range files {
 		f.close()
 	}
@@ -49,7 +48,7 @@ type job struct {
 
 // run does all jobs and gives the error of the first one, in order of jobs,
 // that failed. No goroutine outlives it.
-func run(jobs []job) error {
+func run(jobs []job, processors int) error {
 	var (
 		next   atomic.Int64
 		failed atomic.Bool
@@ -76,7 +75,7 @@ func run(jobs []job) error {
 			}
 		}
 	}
-	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
+	for range min(max(1, processors), len(jobs)) {
 		wg.Go(work)
 	}
 	wg.Wait()

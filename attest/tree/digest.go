@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/immure-dev/immure/internal/rootfs"
@@ -37,6 +38,11 @@ const (
 // writable by others, without file capabilities, of at most [SealMaxBytes]. A
 // skipped path that does not exist changes nothing.
 func Digest(t *rootfs.Tree, skip ...string) (string, error) {
+	return DigestOn(runtime.GOMAXPROCS(0), t, skip...)
+}
+
+// DigestOn is [Digest] on so many processors, for who has use for the others.
+func DigestOn(processors int, t *rootfs.Tree, skip ...string) (string, error) {
 	if err := t.Check(); err != nil {
 		return "", fmt.Errorf("digest tree: %w", err)
 	}
@@ -50,7 +56,7 @@ func Digest(t *rootfs.Tree, skip ...string) (string, error) {
 			return "", fmt.Errorf("digest tree: leave out %q: %w", n.Path, err)
 		}
 	}
-	contents, err := hashContents(nodes)
+	contents, err := hashContents(nodes, processors)
 	if err != nil {
 		return "", fmt.Errorf("digest tree: %w", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,9 +31,17 @@ func (o *runOptions) config(service, envelope harden.Boundary, root *root, id st
 	if err := o.environment(service); err != nil {
 		return nil, err
 	}
-	data, err := renderConfig(service, oci.Input{ID: id, Rootfs: root.dir, Hostname: id, Env: o.env, Mounts: sources})
+	floored, err := withFloor(service)
 	if err != nil {
 		return nil, err
+	}
+	spec, err := oci.Render(floored, oci.Input{ID: id, Rootfs: root.dir, Hostname: id, Env: o.env, Mounts: sources})
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(spec) // in one line, for it is read several times
+	if err != nil {
+		return nil, fmt.Errorf("write config.json: %w", err)
 	}
 	kinds := make(map[string]string)
 	for _, s := range service.Mounts.Members() {
@@ -122,15 +131,6 @@ func resolved(t *rootfs.Tree, p string) string {
 		return p
 	}
 	return real
-}
-
-// renderConfig renders a service with the floor of every runtime known here.
-func renderConfig(service harden.Boundary, in oci.Input) ([]byte, error) {
-	b, err := withFloor(service)
-	if err != nil {
-		return nil, err
-	}
-	return oci.RenderJSON(b, in)
 }
 
 // withFloor adds what every runtime known here calls between filter and

@@ -63,7 +63,11 @@ func renderBoundary(d *declared) ([]byte, error) {
 }
 
 func renderOCI(d *declared) ([]byte, error) {
-	return renderConfig(d.Pair.Service, oci.Input{ID: d.service(), Rootfs: "rootfs", Hostname: d.service()})
+	b, err := withFloor(d.Pair.Service)
+	if err != nil {
+		return nil, err
+	}
+	return oci.RenderJSON(b, oci.Input{ID: d.service(), Rootfs: "rootfs", Hostname: d.service()})
 }
 
 func renderSeccomp(d *declared) ([]byte, error) {

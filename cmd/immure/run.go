@@ -15,7 +15,6 @@ import (
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/verify"
-	"github.com/immure-dev/immure/verify/image"
 	"github.com/immure-dev/immure/verify/runtime"
 	"github.com/spf13/cobra"
 )
@@ -104,15 +103,14 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	img, err := openBy(ctx, ref, o.trust.plainHTTP, image.Open)
+	guessed := &guesser{store: o.store}
+	img, err := openBy(ctx, ref, o.trust.plainHTTP, guessed.open)
 	if err != nil {
+		guessed.drop()
 		return err
 	}
 	defer img.Close()
-	// Judging the image and digesting its files take about as long, and a
-	// machine has two processors.
-	guessed := &guesser{store: o.store}
-	v, err := judge(ctx, img, trusted, declarations, guessed.claimed)
+	v, err := judge(ctx, img, trusted, declarations)
 	var ports []runtime.Port
 	if err == nil {
 		ports, err = o.ports(v.Predicate.Service)
@@ -145,15 +143,23 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 		fmt.Fprintf(os.Stderr, "immure: note: nothing fills %s (--mount %s=PATH): it is empty and cannot be written\n", at, at)
 	}
 	img.Close()
-	return o.start(ctx, service, runtime.Options{ID: id, Rootfs: root.dir, Config: config, Publish: ports})
+	return o.start(ctx, runtime.Options{
+		ID: id, Rootfs: root.dir, Config: config, Publish: ports,
+		Meanwhile: func() { _, _ = root.digest() }, // for Check
+		Check: func(_ context.Context, pid int) error {
+			if err := root.check(v.TreeDigest); err != nil {
+				return err
+			}
+			return checkStarted(service, pid)
+		},
+	})
 }
 
 // start runs what was prepared and ends with the service's status.
-func (o *runOptions) start(ctx context.Context, service harden.Boundary, r runtime.Options) error {
+func (o *runOptions) start(ctx context.Context, r runtime.Options) error {
 	// From here on signals are the service's.
 	r.Runtime, r.Started = o.runtime, o.started
 	r.Stdin, r.Stdout, r.Stderr = os.Stdin, os.Stdout, os.Stderr
-	r.Check = func(_ context.Context, pid int) error { return checkStarted(service, pid) }
 	status, err := runtime.Run(context.WithoutCancel(ctx), r)
 	switch {
 	case err != nil:

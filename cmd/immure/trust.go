@@ -59,7 +59,7 @@ func (t *trust) verified(ctx context.Context, ref string, read extent) (*opened,
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := judge(ctx, o, trusted, read, nil)
+	v, err := judge(ctx, o, trusted, read)
 	if err != nil {
 		o.Close()
 		return nil, nil, err
@@ -68,10 +68,8 @@ func (t *trust) verified(ctx context.Context, ref string, read extent) (*opened,
 }
 
 // judge judges an open image.
-func judge(ctx context.Context, o *opened, trusted []keys.PublicKey, read extent, claimed func(treeDigest string)) (*image.Verdict, error) {
-	v, err := image.Verify(ctx, o.Input, image.Options{
-		Trusted: trusted, Files: read == allFiles || (read == localFiles && o.Local), Claimed: claimed,
-	})
+func judge(ctx context.Context, o *opened, trusted []keys.PublicKey, read extent) (*image.Verdict, error) {
+	v, err := image.Verify(ctx, o.Input, image.Options{Trusted: trusted, Files: read == allFiles || (read == localFiles && o.Local)})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Name, err)
 	}

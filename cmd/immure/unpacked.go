@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"sync"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/attest/tree"
 	"github.com/immure-dev/immure/internal/rootfs"
 	"github.com/immure-dev/immure/internal/store"
@@ -10,110 +15,122 @@ import (
 	"github.com/immure-dev/immure/verify/image"
 )
 
-// A root is an unpacked image in the private store, with the digest of what
-// lies there now. It is held until release.
+// A root is an unpacked image in the private store. It is held until release.
 type root struct {
-	dir     string
-	tree    *rootfs.Tree
-	digest  string
-	release func()
+	dir  string
+	tree *rootfs.Tree
+	// digest gives the digest of what lies there now, which it computes once.
+	digest func() (string, error)
+	unlock func()
 }
 
-// openRoot holds and digests the tree with the key, which unpack makes if it is
-// absent.
-func openRoot(storeDir, key string, unpack func(dir string) error) (*root, error) {
-	s, err := store.Open(storeDir)
+// openRoot holds the tree with the key, which unpack makes if it is absent.
+func openRoot(s *store.Store, key string, unpack func(dir string) error) (*root, error) {
+	dir, unlock, err := s.Rootfs(key, unpack)
 	if err != nil {
 		return nil, err
 	}
-	dir, release, err := s.Rootfs(key, unpack)
+	t, err := rootfs.ReadDir(dir, rootfs.DefaultLimits)
 	if err != nil {
+		unlock()
 		return nil, err
 	}
-	r := &root{dir: dir, release: release}
-	if err := r.measure(); err != nil {
-		release()
-		return nil, err
-	}
-	return r, nil
+	digest := sync.OnceValues(func() (string, error) { return tree.DigestOn(1, t, tree.SealPath) })
+	return &root{dir: dir, tree: t, digest: digest, unlock: unlock}, nil
 }
 
-func (r *root) measure() error {
-	t, err := rootfs.ReadDir(r.dir, rootfs.DefaultLimits)
+func (r *root) release() {
+	_ = r.tree.Close() // only read from
+	r.unlock()
+}
+
+// check wants the digest to be the one that was signed: what lies in the store
+// is believed no more than what a registry sends.
+func (r *root) check(signed string) error {
+	got, err := r.digest()
 	if err != nil {
 		return err
 	}
-	defer t.Close()
-	r.tree = t
-	r.digest, err = tree.Digest(t, tree.SealPath)
-	return err
+	if got != signed {
+		return verify.Refuse("files", tree.Algorithm+":"+got, tree.Algorithm+":"+signed,
+			"the files in the store were changed: remove "+r.dir+" and find out who did it")
+	}
+	return nil
 }
 
-// A guess is a root that is digested while the image is still being judged. It
-// was chosen by what a stranger wrote and is good for nothing until the seal
-// that was verified names the same tree.
-type guess struct {
-	key  string
-	root *root
-	err  error
+// A guesser finds the tree that an image unpacked to before, when it was seen
+// to be the one that was signed, while the image is being fetched and judged.
+// The tree is taken with unpacked or dropped.
+type guesser struct {
+	store    string
+	manifest v1.Hash
+	root     func() (*root, string) // waits; nil when there is none
 }
 
 var errAbsent = errors.New("not in the store")
 
-// A guesser digests the tree that an image's seal claims, if the store has it,
-// while the image is judged. Its guess is taken with unpacked or dropped.
-type guesser struct {
-	store string
-	made  chan guess // nil until there is a claim
+// open reads an image as [image.Open] does and begins with the tree.
+func (g *guesser) open(ctx context.Context, from content.Source, digest v1.Hash) (image.Input, error) {
+	g.manifest, g.root = digest, sync.OnceValues(g.guess)
+	go g.root()
+	return image.Open(ctx, from, digest)
 }
 
-// claimed begins with the tree of a digest.
-func (g *guesser) claimed(digest string) {
-	g.made = make(chan guess, 1)
-	go func() {
-		root, err := openRoot(g.store, digest, func(string) error { return errAbsent })
-		g.made <- guess{digest, root, err}
-	}()
-}
-
-// take waits for the guess.
-func (g *guesser) take() guess {
-	if g.made == nil {
-		return guess{err: errAbsent}
+func (g *guesser) guess() (*root, string) {
+	s, err := store.Open(g.store)
+	if err != nil {
+		return nil, ""
 	}
-	return <-g.made
+	key, ok := s.Hinted(g.manifest.Hex)
+	if !ok {
+		return nil, ""
+	}
+	r, err := openRoot(s, key, func(string) error { return errAbsent })
+	if err != nil {
+		return nil, ""
+	}
+	return r, key
 }
 
-// drop lets go of a guess that nobody took.
+// drop lets go of a tree that nobody took.
 func (g *guesser) drop() {
-	if guessed := g.take(); guessed.root != nil {
-		guessed.root.release()
+	if g.root == nil {
+		return
+	}
+	if r, _ := g.root(); r != nil {
+		r.release()
 	}
 }
 
 // unpacked gives the image's files from the private store, unpacked on first
-// use, and checks every byte of them against the seal each time: what lies in
-// the store is believed no more than what a registry sends.
-func unpacked(guessed *guesser, img *opened, v *image.Verdict) (*root, error) {
-	g := guessed.take()
-	if v.TreeDigest == "" || g.err != nil || g.key != v.TreeDigest {
-		if g.root != nil {
-			g.root.release()
-		}
-		if v.TreeDigest == "" {
-			return nil, verify.Refuse("signature", "no seal by a trusted key inside the image", "a seal",
-				"seal it (immure seal): files can be checked against a seal only")
-		}
-		var err error
-		g.root, err = openRoot(guessed.store, v.TreeDigest, func(dir string) error { return image.Extract(img.Image, dir) })
-		if err != nil {
-			return nil, err
-		}
+// use. Whether every byte is what was sealed is looked at each time.
+//
+// Files that the store has seen to be so before are left to be checked while a
+// runtime sets up their container, before any of them is executed. Files of an
+// image that is here for the first time, and may be a stranger's with another's
+// seal, are checked before a runtime is let near them.
+func unpacked(g *guesser, img *opened, v *image.Verdict) (*root, error) {
+	if v.TreeDigest == "" {
+		g.drop()
+		return nil, verify.Refuse("signature", "no seal by a trusted key inside the image", "a seal",
+			"seal it (immure seal): files can be checked against a seal only")
 	}
-	if g.root.digest != v.TreeDigest {
-		g.root.release()
-		return nil, verify.Refuse("files", tree.Algorithm+":"+g.root.digest, tree.Algorithm+":"+v.TreeDigest,
-			"the files in the store were changed: remove "+g.root.dir+" and find out who did it")
+	if r, key := g.root(); r != nil && key == v.TreeDigest {
+		return r, nil
 	}
-	return g.root, nil
+	g.drop()
+	s, err := store.Open(g.store)
+	if err != nil {
+		return nil, err
+	}
+	r, err := openRoot(s, v.TreeDigest, func(dir string) error { return image.Extract(img.Image, dir) })
+	if err != nil {
+		return nil, err
+	}
+	if err := r.check(v.TreeDigest); err != nil {
+		r.release()
+		return nil, err
+	}
+	s.Hint(v.Manifest.Hex, v.TreeDigest)
+	return r, nil
 }

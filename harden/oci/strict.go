@@ -1,17 +1,16 @@
 package oci
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 // Bounds of a configuration. Engines write some ten kilobytes.
@@ -28,16 +27,13 @@ func decode(data []byte) (*specs.Spec, []string, error) {
 	if len(data) > MaxBytes {
 		return nil, nil, fmt.Errorf("more than %d bytes", MaxBytes)
 	}
-	if !utf8.Valid(data) {
-		return nil, nil, errors.New("not UTF-8 text")
-	}
-	w := walker{dec: json.NewDecoder(bytes.NewReader(data)), members: make(map[reflect.Type]map[string]reflect.Type)}
-	w.dec.UseNumber()
-	if err := w.value(reflect.TypeFor[specs.Spec](), "", 0); err != nil {
+	doc, err := canon.Scan(data)
+	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := w.dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, nil, errors.New("more bytes after the document")
+	w := walker{Scanner: doc, members: make(map[reflect.Type]map[string]reflect.Type)}
+	if err := w.value(reflect.TypeFor[specs.Spec](), 0); err != nil {
+		return nil, nil, err
 	}
 	spec := new(specs.Spec)
 	if err := json.Unmarshal(data, spec); err != nil {
@@ -48,91 +44,88 @@ func decode(data []byte) (*specs.Spec, []string, error) {
 
 // A walker checks a document against the members of a Go type.
 type walker struct {
-	dec     *json.Decoder
+	*canon.Scanner
+	path    []string // where it is: "process", "[0]"
 	unknown []string
 	members map[reflect.Type]map[string]reflect.Type // of structs met so far
 }
 
-// value reads one value; t is nil where the type says nothing of its members.
-func (w *walker) value(t reflect.Type, at string, depth int) error {
-	if depth > maxDepth {
-		return fmt.Errorf("%s: nested deeper than %d", shorten(at), maxDepth)
+// at names the place for people.
+func (w *walker) at() string {
+	var b strings.Builder
+	for i, p := range w.path {
+		if i > 0 && p != "" && !strings.HasPrefix(p, "[") {
+			b.WriteByte('.')
+		}
+		b.WriteString(p)
 	}
-	token, err := w.dec.Token()
-	if err != nil {
-		return whole(err)
+	return shorten(b.String())
+}
+
+// value reads one value; t is nil where the type says nothing of its members.
+func (w *walker) value(t reflect.Type, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("%s: nested deeper than %d", w.at(), maxDepth)
 	}
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch token {
-	case json.Delim('{'):
-		err = w.object(t, at, depth)
-	case json.Delim('['):
-		err = w.array(t, at, depth)
-	default:
-		text, _ := token.(string)
-		return checkText(at, text)
-	}
-	if err != nil {
+	switch w.Next() {
+	case '{':
+		return w.object(t, depth)
+	case '[':
+		return w.array(t, depth)
+	case '"':
+		_, err := w.text(w.Value())
 		return err
 	}
-	_, err = w.dec.Token() // the closing bracket
-	return whole(err)
+	w.Value()
+	return nil
 }
 
-// whole names the end of a document that has not ended.
-func whole(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-func (w *walker) array(t reflect.Type, at string, depth int) error {
+func (w *walker) array(t reflect.Type, depth int) error {
 	var elem reflect.Type
 	if t != nil && t.Kind() == reflect.Slice {
 		elem = t.Elem()
 	}
-	for i := 0; w.dec.More(); i++ {
-		if i == maxMembers {
-			return fmt.Errorf("%s: more than %d elements", shorten(at), maxMembers)
+	n, last := 0, len(w.path)
+	w.path = append(w.path, "")
+	err := w.Array(func() error {
+		w.path[last] = "[" + strconv.Itoa(n) + "]"
+		if n++; n > maxMembers {
+			return fmt.Errorf("%s: more than %d elements", w.at(), maxMembers)
 		}
-		if err := w.value(elem, at+"["+strconv.Itoa(i)+"]", depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
+		return w.value(elem, depth+1)
+	})
+	w.path = w.path[:last]
+	return err
 }
 
-func (w *walker) object(t reflect.Type, at string, depth int) error {
-	seen := make(map[string]bool)
-	for w.dec.More() {
-		token, err := w.dec.Token()
+func (w *walker) object(t reflect.Type, depth int) error {
+	seen, last := make(map[string]bool), len(w.path)
+	w.path = append(w.path, "")
+	err := w.Object(func(raw []byte) error {
+		w.path[last] = ""
+		name, err := w.text(raw)
 		if err != nil {
 			return err
 		}
-		name, _ := token.(string)
-		path := strings.TrimPrefix(at+"."+name, ".")
+		w.path[last] = name
 		switch {
 		case seen[name]:
-			return fmt.Errorf("%s: stated twice", shorten(path))
+			return fmt.Errorf("%s: stated twice", w.at())
 		case len(seen) == maxMembers:
-			return fmt.Errorf("%s: more than %d members", shorten(at), maxMembers)
+			return fmt.Errorf("%s: more than %d members", w.at(), maxMembers)
 		}
 		seen[name] = true
-		if err := checkText(path, name); err != nil {
-			return err
-		}
 		member, known := w.memberType(t, name)
 		if !known && len(w.unknown) < maxForeign {
-			w.unknown = append(w.unknown, "unknown member "+shorten(path))
+			w.unknown = append(w.unknown, "unknown member "+w.at())
 		}
-		if err := w.value(member, path, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
+		return w.value(member, depth+1)
+	})
+	w.path = w.path[:last]
+	return err
 }
 
 // memberType returns the type of an object's member, and whether it has one.
@@ -162,12 +155,17 @@ func jsonName(f reflect.StructField) string {
 	return name
 }
 
-// checkText refuses what a runtime written in C would read differently.
-func checkText(at, text string) error {
-	if strings.ContainsRune(text, 0) || strings.ContainsRune(text, utf8.RuneError) {
-		return fmt.Errorf("%s: text with a NUL or a broken character", shorten(at))
+// text reads a string. It refuses what a runtime written in C would read
+// differently.
+func (w *walker) text(raw []byte) (string, error) {
+	text, err := canon.Unquote(raw)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	if strings.ContainsRune(text, 0) || strings.ContainsRune(text, utf8.RuneError) {
+		return "", fmt.Errorf("%s: text with a NUL or a broken character", w.at())
+	}
+	return text, nil
 }
 
 // shorten bounds a path from the document for a message of one line.

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,38 +82,4 @@ func Claimed(img v1.Image) (*attest.Predicate, error) {
 		return nil, fmt.Errorf("read seal: %w", err)
 	}
 	return &s.Predicate, nil
-}
-
-// ClaimedTree returns the tree digest that an image's seal is about, whoever
-// signed it: for getting ready, never for deciding.
-func ClaimedTree(img v1.Image) (string, error) {
-	f, err := read(img, true)
-	if err != nil {
-		return "", err
-	}
-	if digest := claimedTree(f.immured[tree.SealPath]); digest != "" {
-		return digest, nil
-	}
-	return "", errors.New("read seal: its subject is not one tree")
-}
-
-// claimedTree is what a seal says that it is about, or empty. It looks at the
-// end of the statement alone, where the subject stands in every seal that
-// counts.
-func claimedTree(seal []byte) string {
-	b, err := bundle.Decode(seal)
-	if err != nil {
-		return ""
-	}
-	const member = `"subject":`
-	i := bytes.LastIndex(b.Envelope.Payload, []byte(member))
-	if i < 0 {
-		return ""
-	}
-	var subject []attest.Subject
-	rest := bytes.TrimSuffix(b.Envelope.Payload[i+len(member):], []byte("}"))
-	if json.Unmarshal(rest, &subject) != nil || len(subject) != 1 {
-		return ""
-	}
-	return subject[0].Digest[attest.TreeDigest]
 }

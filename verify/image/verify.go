@@ -23,10 +23,6 @@ type Options struct {
 	// Files asks for the tree digest of the image's files even where the
 	// manifest's digest was signed.
 	Files bool
-	// Claimed is told of the tree digest that the seal inside claims, once, while
-	// the image is still being judged: for getting ready, never for deciding. It
-	// may be nil, and is not called when there is no seal to be read.
-	Claimed func(treeDigest string)
 }
 
 // An Input is an image and what stands beside it.
@@ -105,14 +101,14 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 	// The image is read while its statement is looked for: neither needs the
 	// other, and both are waited for.
 	reading := make(chan holding, 1)
-	go func() { reading <- hold(in.Image, opener, !o.Files, o.Claimed) }()
+	go func() { reading <- hold(in.Image, opener, !o.Files) }()
 	beside, err := v.statement(ctx, in, attest.Manifest(raw), opener)
 	held := <-reading
 	if err != nil {
 		return nil, err
 	}
 	if held.err == nil && !held.complete && v.decides(held) {
-		held = hold(in.Image, opener, false, nil)
+		held = hold(in.Image, opener, false)
 	}
 	if held.err != nil {
 		return nil, held.err
@@ -160,15 +156,12 @@ type sealed struct {
 	err       error
 }
 
-func hold(img v1.Image, opener *attest.Opener, brief bool, claimed func(string)) (h holding) {
+func hold(img v1.Image, opener *attest.Opener, brief bool) (h holding) {
 	var beside sync.WaitGroup
 	beside.Go(func() { h.config, h.configErr = configuration(img) })
 	if h.files, h.err = read(img, brief); h.err == nil {
 		beside.Go(h.readFilters)
 		if data, ok := h.immured[tree.SealPath]; ok {
-			if digest := claimedTree(data); claimed != nil && digest != "" {
-				claimed(digest)
-			}
 			h.sealed.predicate, h.sealed.digest, h.sealed.err = opener.OpenSeal(data)
 		}
 	}

@@ -39,7 +39,7 @@ func CleanStale(stateDir string) error {
 	}
 	var all []error
 	for _, id := range names {
-		if !idPattern().MatchString(id) {
+		if !isID(id) {
 			all = append(all, fmt.Errorf("clean up stale containers: %q in %q is not ours; remove it", id, dir.Name()))
 			continue
 		}

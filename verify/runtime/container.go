@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,16 +27,20 @@ type container struct {
 	pid    int
 	pidfd  int
 	exited chan struct{} // closed when it has ended; nil before it exists
+
+	beside sync.WaitGroup // what is done beside the runtime
 }
 
-// call runs the runtime and kills it when ctx ends.
-func (c *container) call(ctx context.Context, cmd *exec.Cmd, verb string) error {
+// call runs the runtime and kills it when ctx ends. Meanwhile is called beside
+// it.
+func (c *container) call(ctx context.Context, cmd *exec.Cmd, verb string, meanwhile func()) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s container %q: %w", verb, c.ID, err)
 	}
+	c.beside.Go(meanwhile)
 	release := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
 	if !release() {
@@ -55,7 +60,7 @@ func (c *container) explain(cmd *exec.Cmd, verb string, err error) error {
 }
 
 // create has the runtime set everything up but not run the service.
-func (c *container) create(ctx context.Context) error {
+func (c *container) create(ctx context.Context, meanwhile func()) error {
 	pids := filepath.Join(c.dir, pidFile)
 	cmd := c.engine.command(filepath.Join(c.dir, logFile), "create", "--bundle", c.dir, "--pid-file", pids, c.ID)
 	// A nil *os.File in an interface is not nil.
@@ -72,7 +77,7 @@ func (c *container) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = c.call(ctx, cmd, "create")
+	err = c.call(ctx, cmd, "create", meanwhile)
 	hold.Close()
 	if err != nil {
 		return err

@@ -83,7 +83,7 @@ func keep(state, id, parentPID string) error {
 	sealDescriptors()
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	parent, err := strconv.Atoi(parentPID)
-	if err != nil || !idPattern().MatchString(id) || !filepath.IsAbs(state) {
+	if err != nil || !isID(id) || !filepath.IsAbs(state) {
 		return fmt.Errorf("keep container %q: not started by a run", id)
 	}
 	pidfd, err := unix.PidfdOpen(parent, 0)

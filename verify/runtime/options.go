@@ -9,9 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/immure-dev/immure/internal/reflect"
 )
@@ -48,6 +46,9 @@ type Options struct {
 	Publish []Port
 	// The service's standard streams; nil is /dev/null.
 	Stdin, Stdout, Stderr *os.File
+	// Meanwhile is called beside the runtime's creation of the container, most of
+	// which is waiting, and has returned before Run does. It may be nil.
+	Meanwhile func()
 	// Check judges the container by its first process, which has executed the
 	// service's program and stands before the first instruction. Its error ends
 	// the run before any code of the service has run. Nil checks nothing.
@@ -77,14 +78,23 @@ type PublishedPort struct {
 	Proto     string         `json:"proto"` // "tcp" or "udp"
 }
 
-var idPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$`) })
-
 // CheckID reports a container's name that is not of the form of [Options].ID.
 func CheckID(id string) error {
-	if !idPattern().MatchString(id) {
+	if !isID(id) {
 		return fmt.Errorf("name container %q: want a letter or digit, then up to 62 letters, digits, '_', '.' or '-'", id)
 	}
 	return nil
+}
+
+// isID reports a name of the form ^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$.
+func isID(s string) bool {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	}
+	if s == "" || len(s) > 63 || odd(rune(s[0])) {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool { return odd(r) && !strings.ContainsRune("_.-", r) })
 }
 
 // A request is what this package itself needs of config.json; package verify

@@ -105,6 +105,7 @@ func (c *container) run(ctx context.Context, signals *relay, lock *os.File, cgro
 		return noStatus, errors.Join(err, os.RemoveAll(c.dir))
 	}
 	defer k.dismiss()
+	defer c.beside.Wait()
 	err = c.live(ctx, signals)
 	status := c.end(signals.release())
 	if err != nil {
@@ -115,7 +116,13 @@ func (c *container) run(ctx context.Context, signals *relay, lock *os.File, cgro
 
 // live takes a container from its creation to its end.
 func (c *container) live(ctx context.Context, signals *relay) error {
-	if err := c.create(ctx); err != nil {
+	err := c.create(ctx, func() {
+		signals.all()
+		if c.Meanwhile != nil {
+			c.Meanwhile()
+		}
+	})
+	if err != nil {
 		return err
 	}
 	if err := c.start(ctx); err != nil {

@@ -45,8 +45,8 @@ func (e *interruptedError) Error() string {
 // A relay hands this process's signals on to the service.
 type relay struct {
 	from   chan os.Signal
-	done   chan struct{}
 	cancel context.CancelCauseFunc
+	rest   sync.Once // to catch all signals
 
 	mu      sync.Mutex
 	pid     int // of the service, not reaped before release
@@ -61,19 +61,34 @@ type relay struct {
 // this process ends the returned context instead.
 func startRelay(ctx context.Context) (*relay, context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	r := &relay{from: make(chan os.Signal, lastSignal), done: make(chan struct{}), cancel: cancel}
-	for s := syscall.Signal(1); s <= lastSignal; s++ {
-		if !slices.Contains(kept, s) && !signal.Ignored(s) {
-			signal.Notify(r.from, s)
-		}
-	}
+	r := &relay{from: make(chan os.Signal, lastSignal), cancel: cancel}
+	r.take(ending...)
 	go func() {
-		defer close(r.done)
 		for s := range r.from {
 			r.handle(s)
 		}
 	}()
 	return r, ctx
+}
+
+// all catches the signals too that mean nothing before there is a service. Each
+// costs the Go runtime a change of threads, so it is called when there is time.
+func (r *relay) all() {
+	r.rest.Do(func() {
+		for s := syscall.Signal(1); s <= lastSignal; s++ {
+			if !slices.Contains(kept, s) && !slices.Contains(ending, os.Signal(s)) {
+				r.take(s)
+			}
+		}
+	})
+}
+
+func (r *relay) take(signals ...os.Signal) {
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			signal.Notify(r.from, s)
+		}
+	}
 }
 
 func (r *relay) handle(s os.Signal) {
@@ -125,6 +140,7 @@ func (r *relay) insists(s syscall.Signal, now time.Time) bool {
 // forward sends what comes from now on to the service. It is false when the
 // run has been interrupted already.
 func (r *relay) forward(pid, pidfd int) bool {
+	r.all()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pid, r.pidfd, r.started = pid, pidfd, !r.ended
@@ -140,9 +156,11 @@ func (r *relay) release() syscall.Signal {
 	return r.stopped
 }
 
+// stop gives the signals back, without waiting for each.
 func (r *relay) stop() {
-	signal.Stop(r.from)
-	close(r.from)
-	<-r.done
+	go func() {
+		signal.Stop(r.from)
+		close(r.from)
+	}()
 	r.cancel(nil)
 }

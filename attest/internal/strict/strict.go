@@ -6,13 +6,13 @@
 package strict
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/immure-dev/immure/harden/canon"
 )
 
 const (
@@ -31,30 +31,30 @@ func Document(data []byte, known ...string) error {
 	if err != nil {
 		return err
 	}
-	return s.document(known, 0)
+	return document(s, known, 0)
 }
 
-func (s *scanner) document(known []string, depth int) error {
+func document(s *canon.Scanner, known []string, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("nested deeper than %d", maxDepth)
 	}
-	switch s.next() {
+	switch s.Next() {
 	case '{':
 		n := newNames(known)
-		return s.object(func(raw []byte) error {
+		return s.Object(func(raw []byte) error {
 			name, err := n.add(raw)
 			if err != nil {
 				return err
 			}
-			if err := s.document(within(known, name), depth+1); err != nil {
+			if err := document(s, within(known, name), depth+1); err != nil {
 				return fmt.Errorf("%.80q: %w", name, err)
 			}
 			return nil
 		})
 	case '[':
-		return s.array(func() error { return s.document(nil, depth+1) })
+		return s.Array(func() error { return document(s, nil, depth+1) })
 	}
-	s.value()
+	s.Value()
 	return nil
 }
 
@@ -77,9 +77,9 @@ func Members(data []byte, known ...string) (map[string]json.RawMessage, error) {
 		return nil, err
 	}
 	members, n := make(map[string]json.RawMessage), newNames(known)
-	err = s.object(func(raw []byte) error {
+	err = s.Object(func(raw []byte) error {
 		name, err := n.add(raw)
-		members[name] = s.value()
+		members[name] = s.Value()
 		return err
 	})
 	if err != nil {
@@ -88,17 +88,13 @@ func Members(data []byte, known ...string) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// open wants one whole JSON object, after which only space may stand.
-func open(data []byte) (*scanner, error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("not UTF-8")
+// open wants one JSON object.
+func open(data []byte) (*canon.Scanner, error) {
+	s, err := canon.Scan(data)
+	if err != nil {
+		return nil, err
 	}
-	if !json.Valid(data) {
-		var whole json.RawMessage
-		return nil, json.Unmarshal(data, &whole) // says why
-	}
-	s := &scanner{data: data}
-	if s.next() != '{' {
+	if s.Next() != '{' {
 		return nil, errors.New("not a JSON object")
 	}
 	return s, nil
@@ -114,9 +110,7 @@ func newNames(known []string) *names { return &names{known, make(map[string]bool
 
 // add takes a name as it stands in the document, quotes included.
 func (n *names) add(raw []byte) (name string, err error) {
-	if !bytes.Contains(raw, []byte{'\\'}) {
-		name = string(raw[1 : len(raw)-1])
-	} else if err := json.Unmarshal(raw, &name); err != nil {
+	if name, err = canon.Unquote(raw); err != nil {
 		return "", err
 	}
 	fold := strings.ToLower(strings.ToUpper(name))
