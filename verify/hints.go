@@ -50,7 +50,7 @@ var holders = map[string]string{
 	"memoryProtection":   "builder, seccomp",
 	"landlock":           "launcher",
 	"network":            "live, network",
-	"process.executable": "gate, live",
+	"process.executable": "run, gate, live",
 	"runtime.digest":     "gate",
 }
 

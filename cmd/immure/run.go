@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -15,6 +16,7 @@ import (
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
 	"github.com/immure-dev/immure/verify"
+	"github.com/immure-dev/immure/verify/image"
 	"github.com/immure-dev/immure/verify/runtime"
 	"github.com/spf13/cobra"
 )
@@ -130,6 +132,17 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 		return err
 	}
 	defer root.release()
+	img.Close()
+	err = o.runIn(ctx, root, v, ports)
+	if status := exitError(0); err != nil && !errors.As(err, &status) {
+		// Files that were changed are the better reason for whatever else failed.
+		err = cmp.Or(root.check(v.TreeDigest), err)
+	}
+	return err
+}
+
+// runIn runs the service that was verified in its root.
+func (o *runOptions) runIn(ctx context.Context, root *root, v *image.Verdict, ports []runtime.Port) error {
 	service := v.Predicate.Service
 	id := o.name
 	if id == "" {
@@ -142,10 +155,9 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	for _, at := range o.unfilled(service) {
 		fmt.Fprintf(os.Stderr, "immure: note: nothing fills %s (--mount %s=PATH): it is empty and cannot be written\n", at, at)
 	}
-	img.Close()
 	return o.start(ctx, runtime.Options{
 		ID: id, Rootfs: root.dir, Config: config, Publish: ports,
-		Meanwhile: func() { _, _ = root.digest() }, // for Check
+		Meanwhile: func() error { return root.check(v.TreeDigest) },
 		Check: func(_ context.Context, pid int) error {
 			if err := root.check(v.TreeDigest); err != nil {
 				return err

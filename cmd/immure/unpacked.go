@@ -22,6 +22,8 @@ type root struct {
 	// digest gives the digest of what lies there now, which it computes once.
 	digest func() (string, error)
 	unlock func()
+	// doubt has the files looked at before a runtime is let near them, next time.
+	doubt func()
 }
 
 // openRoot holds the tree with the key, which unpack makes if it is absent.
@@ -36,7 +38,7 @@ func openRoot(s *store.Store, key string, unpack func(dir string) error) (*root,
 		return nil, err
 	}
 	digest := sync.OnceValues(func() (string, error) { return tree.DigestOn(1, t, tree.SealPath) })
-	return &root{dir: dir, tree: t, digest: digest, unlock: unlock}, nil
+	return &root{dir: dir, tree: t, digest: digest, unlock: unlock, doubt: func() {}}, nil
 }
 
 func (r *root) release() {
@@ -48,14 +50,15 @@ func (r *root) release() {
 // is believed no more than what a registry sends.
 func (r *root) check(signed string) error {
 	got, err := r.digest()
-	if err != nil {
-		return err
+	if err == nil && got == signed {
+		return nil
 	}
-	if got != signed {
+	r.doubt()
+	if err == nil {
 		return verify.Refuse("files", tree.Algorithm+":"+got, tree.Algorithm+":"+signed,
 			"the files in the store were changed: remove "+r.dir+" and find out who did it")
 	}
-	return nil
+	return err
 }
 
 // A guesser finds the tree that an image unpacked to before, when it was seen
@@ -89,6 +92,7 @@ func (g *guesser) guess() (*root, string) {
 	if err != nil {
 		return nil, ""
 	}
+	r.doubt = func() { s.Unhint(g.manifest.Hex) }
 	return r, key
 }
 

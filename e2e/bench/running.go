@@ -57,7 +57,7 @@ func running(ctx context.Context, b *bed, r *report) error {
 	r.commands(b, all)
 	r.table(all)
 	r.printf("same root (the store's), same configuration (immure render --to oci); immure verifies the image, hashes every file of\n")
-	r.printf("the root, judges the configuration and reads the created container back; of a layout it reads every layer as well\n")
+	r.printf("the root, judges the configuration and reads the service back at its exec; of a layout it reads every layer as well\n")
 	runc := median(all[0].of(wall))
 	r.figure("run, added to runc run", 30, median(all[1].of(wall))-runc, "ms")
 	r.figure("run from an OCI layout, added to runc run", 30, median(all[2].of(wall))-runc, "ms")

@@ -39,6 +39,13 @@ func (s *Store) Hinted(digest string) (key string, ok bool) {
 	return key, err == nil && isKey(key)
 }
 
+// Unhint forgets what [Store.Hint] remembers of a digest.
+func (s *Store) Unhint(digest string) {
+	if isKey(digest) {
+		_ = os.Remove(filepath.Join(s.dir, hintsDir, digest))
+	}
+}
+
 // pruneHints removes the hints at trees that are gone, and all when there are
 // too many.
 func (s *Store) pruneHints() {

@@ -18,6 +18,11 @@ func TestHintsNameTreesThatAreThere(t *testing.T) {
 			t.Fatalf("hint %d names %q, want %q", i, got, k)
 		}
 	}
+	s.Unhint(digest(keepTrees - 1))
+	if _, ok := s.Hinted(digest(keepTrees - 1)); ok {
+		t.Error("a hint was not forgotten")
+	}
+	s.Hint(digest(keepTrees-1), keys[keepTrees-1])
 	_, release, err := s.Rootfs(key, write("content")) // drives the oldest out
 	if err != nil {
 		t.Fatal(err)

@@ -211,12 +211,17 @@ func TestARunInterruptedDuringCreateLeavesNothing(t *testing.T) {
 // startsWith makes a runtime whose start is a line of shell instead.
 func startsWith(t *testing.T, instead string) string {
 	t.Helper()
+	return doesInstead(t, "start", instead)
+}
+
+func doesInstead(t *testing.T, step, instead string) string {
+	t.Helper()
 	real := testEngine
 	if real == "" {
 		real = "/usr/bin/env runc"
 	}
 	path := filepath.Join(t.TempDir(), engineName())
-	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in\n*' start '*) %s;;\n*) exec %s \"$@\";;\nesac\n", instead, real)
+	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in\n*' %s '*) %s;;\n*) exec %s \"$@\";;\nesac\n", step, instead, real)
 	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -47,8 +47,9 @@ type Options struct {
 	// The service's standard streams; nil is /dev/null.
 	Stdin, Stdout, Stderr *os.File
 	// Meanwhile is called beside the runtime's creation of the container, most of
-	// which is waiting, and has returned before Run does. It may be nil.
-	Meanwhile func()
+	// which is waiting, and has returned before Run does. Its error ends the run at
+	// once; Check says whether to wait for it. It may be nil.
+	Meanwhile func() error
 	// Check judges the container by its first process, which has executed the
 	// service's program and stands before the first instruction. Its error ends
 	// the run before any code of the service has run. Nil checks nothing.

@@ -118,8 +118,11 @@ func (c *container) run(ctx context.Context, signals *relay, lock *os.File, cgro
 func (c *container) live(ctx context.Context, signals *relay) error {
 	err := c.create(ctx, func() {
 		signals.all()
-		if c.Meanwhile != nil {
-			c.Meanwhile()
+		if c.Meanwhile == nil {
+			return
+		}
+		if err := c.Meanwhile(); err != nil {
+			signals.cancel(err)
 		}
 	})
 	if err != nil {

@@ -190,3 +190,31 @@ func TestAFailedCreateLeavesNothing(t *testing.T) {
 		t.Errorf("got %v, want the runtime's reason once, on one line", err)
 	}
 }
+
+// What goes wrong beside the runtime ends a run whose runtime hangs.
+func TestMeanwhileEndsARun(t *testing.T) {
+	o := sandbox(t, "meanwhile", "exit", "0")
+	o.Runtime = doesInstead(t, "create", "kill -STOP $$")
+	wrong := errors.New("the files were changed")
+	o.Meanwhile = func() error { return wrong }
+	o.Check = func(context.Context, int) error { t.Error("there is nothing to check"); return nil }
+	if status, err := Run(t.Context(), o); !errors.Is(err, wrong) {
+		t.Errorf("got status %d and %v, want %v", status, err, wrong)
+	}
+	wantNothingLeft(t, o)
+}
+
+func TestMeanwhileHasReturnedBeforeRun(t *testing.T) {
+	o := sandbox(t, "meanwhile-returned", "exit", "3")
+	started, done := make(chan struct{}), false
+	o.Started = func(Running) { close(started) }
+	o.Meanwhile = func() error {
+		<-started
+		done = true
+		return nil
+	}
+	if status, err := Run(t.Context(), o); status != 3 || err != nil || !done {
+		t.Errorf("got status %d and %v, done %t", status, err, done)
+	}
+	wantNothingLeft(t, o)
+}
