@@ -20,7 +20,7 @@ func TestParseRefuses(t *testing.T) {
 		"NUL":                         `{"hostname":"a\u0000b"}`,
 		"broken character":            `{"hostname":"\ud800"}`,
 		"not UTF-8":                   "{\"hostname\":\"\xff\"}",
-		"after top-level value":                  least + `} {}`,
+		"after top-level value":       least + `} {}`,
 		"nested deeper":               `{"x":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`,
 		"more than 8192 elements":     `{"mounts":[` + strings.Repeat("{},", 8192) + `{}]}`,
 		"more than 4194304 bytes":     strings.Repeat(" ", MaxBytes+1),
