@@ -43,23 +43,14 @@ func (f *finder) among(ctx context.Context, entries []v1.Descriptor, want v1.Has
 	return nil, fmt.Errorf("holds no image for %s", platform)
 }
 
-// named returns the image of a digest: its manifest's, or of an index in which
-// there is one for the platform.
-func (f *finder) named(ctx context.Context, digest v1.Hash) (v1.Image, error) {
-	img, err := f.open(ctx, digest, digest, 0)
-	if err == nil && img == nil {
-		err = fmt.Errorf("holds no image for %s", platform)
-	}
-	return img, err
-}
-
 // entry returns the image that an entry leads to, or nil.
 func (f *finder) entry(ctx context.Context, d v1.Descriptor, want v1.Hash, level int) (v1.Image, error) {
-	any := want == v1.Hash{}
-	if !d.MediaType.IsIndex() && (!d.MediaType.IsImage() || !any && d.Digest != want) {
+	free := want == v1.Hash{}
+	switch {
+	case d.Digest == want, d.MediaType.IsIndex() && !free:
+	case !free, !d.MediaType.IsIndex() && !d.MediaType.IsImage():
 		return nil, nil
-	}
-	if level > 0 && any && d.Platform != nil && !d.Platform.Satisfies(platform) {
+	case level > 0 && d.Platform != nil && !d.Platform.Satisfies(platform):
 		return nil, nil
 	}
 	return f.open(ctx, d.Digest, want, level)

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/immure-dev/immure/internal/badregistry"
 	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/internal/rootfs"
 )
@@ -222,7 +223,7 @@ func TestNestedIndex(t *testing.T) {
 	if err := l.AppendIndex(index); err != nil {
 		t.Fatal(err)
 	}
-	host := liar(t, nil)
+	_, host := badregistry.Start(t)
 	r, err := name.ParseReference(host + "/svc:1")
 	if err != nil {
 		t.Fatal(err)

@@ -108,7 +108,7 @@ func openRemote(ctx context.Context, ref string) (*Image, error) {
 		return nil, errors.Join(err, end())
 	}
 	f := finder{from: repo}
-	img, err := f.named(ctx, digest)
+	img, err := f.among(ctx, []v1.Descriptor{{Digest: digest}}, digest)
 	return opened(img, err, end)
 }
 
