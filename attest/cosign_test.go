@@ -12,10 +12,10 @@ import (
 
 	"github.com/immure-dev/immure/attest"
 	"github.com/immure-dev/immure/attest/bundle"
-	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/internal/sample"
 	"github.com/immure-dev/immure/attest/keys"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // fixture is a file that the real cosign wrote; see testdata/cosign/README.md.

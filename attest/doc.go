@@ -12,7 +12,7 @@
 //
 // The format is specified in docs/predicate-boundary-v1.md. What belongs
 // elsewhere: keys (attest/keys), envelopes and bundles (attest/dsse,
-// attest/bundle), where statements are kept (attest/evidence, attest/registry,
-// attest/layout), the tree digest (attest/tree), and every decision on what may
-// run (verify). The package does no I/O and knows no clock.
+// attest/bundle), statements beside an image (attest/evidence), the registries
+// and layouts that keep them (internal/oci), the tree digest (attest/tree), and
+// every decision on what may run (verify). The package does no I/O and knows no clock.
 package attest

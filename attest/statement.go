@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/immure-dev/immure/attest/internal/strict"
 	"github.com/immure-dev/immure/harden/canon"
+	"github.com/immure-dev/immure/internal/strict"
 )
 
 // StatementType is of an in-toto Statement, version 1.

@@ -16,8 +16,8 @@ import (
 	"fmt"
 
 	"github.com/immure-dev/immure/attest/dsse"
-	"github.com/immure-dev/immure/attest/internal/strict"
 	"github.com/immure-dev/immure/harden/canon"
+	"github.com/immure-dev/immure/internal/strict"
 )
 
 // MediaType is of a bundle in a file, a layer or an artifact.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/immure-dev/immure/attest/bundle"
-	"github.com/immure-dev/immure/attest/content"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // MaxConsidered is how many bundles of one predicate type may stand beside an
@@ -68,7 +68,7 @@ func List(ctx context.Context, from content.Source, subject v1.Hash, predicateTy
 // place of the artifact type, and some no annotations.
 func mayHold(d v1.Descriptor, predicateType string) bool {
 	switch d.ArtifactType {
-	case "", emptyConfig, bundle.MediaType:
+	case "", content.EmptyConfig, bundle.MediaType:
 	default:
 		return false
 	}

@@ -9,11 +9,20 @@ import (
 	"os"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/immure-dev/immure/internal/oci/content"
+)
+
+// Bounds of an archive.
+const (
+	maxDocument = content.MaxConfigBytes
+	maxEntries  = 4096
 )
 
 // openDocker opens the one image of an archive that `docker save` wrote.
-func openDocker(file string) (*Image, error) {
+func openDocker(file string, want v1.Hash) (*Image, error) {
 	if err := checkDocker(file); err != nil {
 		return nil, err
 	}
@@ -21,8 +30,11 @@ func openDocker(file string) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest, err := img.Digest()
-	return &Image{Image: img, Digest: digest}, err
+	i, err := opened(img, nil, func() error { return nil })
+	if err == nil && want != (v1.Hash{}) && i.Digest != want {
+		return nil, fmt.Errorf("its digest is %s", i.Digest)
+	}
+	return i, err
 }
 
 // checkDocker looks at an archive's headers before its documents are read into
@@ -45,8 +57,8 @@ func checkDocker(file string) error {
 		if err != nil {
 			return fmt.Errorf("read archive: %w", err)
 		}
-		if count > maxBlobs {
-			return fmt.Errorf("archive has more than %d entries", maxBlobs)
+		if count > maxEntries {
+			return fmt.Errorf("archive has more than %d entries", maxEntries)
 		}
 		if isSparse(h) {
 			return fmt.Errorf("archive entry %q is sparse", h.Name)

@@ -4,20 +4,26 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/immure-dev/immure/internal/badregistry"
+	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/internal/rootfs"
 )
 
@@ -133,12 +139,12 @@ func TestLayout(t *testing.T) {
 			copy(data[512:], "TWO")
 			replace(t, blobFile(dir, digestOf(t, layers[1])), data)
 			return dir
-		}, v1.Hash{}, "content has the digest"},
+		}, v1.Hash{}, "other bytes: their digest is"},
 		"a changed manifest": {func() string {
 			dir := layoutWith(t, good)
 			replace(t, blobFile(dir, digestOf(t, good)), []byte("{}"))
 			return dir
-		}, v1.Hash{}, "has the digest"},
+		}, v1.Hash{}, "other bytes: their digest is"},
 		"a changed configuration": {func() string {
 			dir := layoutWith(t, good)
 			m, err := good.Manifest()
@@ -147,12 +153,12 @@ func TestLayout(t *testing.T) {
 			}
 			replace(t, blobFile(dir, m.Config.Digest), []byte("{}"))
 			return dir
-		}, v1.Hash{}, "has the digest"},
+		}, v1.Hash{}, "configuration: read blob"},
 		"a large index": {func() string {
 			dir := layoutWith(t, good)
 			replace(t, filepath.Join(dir, "index.json"), bytes.Repeat([]byte(" "), maxDocument+1))
 			return dir
-		}, v1.Hash{}, "larger than"},
+		}, v1.Hash{}, "more than"},
 		"a link out": {func() string {
 			dir := layoutWith(t, good)
 			blob := blobFile(dir, digestOf(t, good))
@@ -165,7 +171,8 @@ func TestLayout(t *testing.T) {
 			}
 			return dir
 		}, v1.Hash{}, "escapes"},
-		"no layout": {t.TempDir, v1.Hash{}, "index.json"},
+		"no layout": {t.TempDir, v1.Hash{}, "no OCI layout"},
+		"twice":     {func() string { return layoutWith(t, good, good) }, v1.Hash{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ref := "oci:" + c.make()
@@ -194,11 +201,20 @@ func replace(t testing.TB, name string, data []byte) {
 	}
 }
 
+// indexOf is an index of one image for each of two platforms, and of another
+// for the first that no reader comes to.
+func indexOf(t testing.TB, amd, arm v1.Image) v1.ImageIndex {
+	t.Helper()
+	other := imageFor(t, "amd64", layerOf(t, "other", "three"))
+	list := func(img v1.Image, arch string) mutate.IndexAddendum {
+		return mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}}
+	}
+	return mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), list(arm, "arm64"), list(amd, "amd64"), list(other, "amd64"))
+}
+
 func TestNestedIndex(t *testing.T) {
 	amd, arm := imageFor(t, "amd64", layerOf(t, "a", "one")), imageFor(t, "arm64", layerOf(t, "a", "two"))
-	index := mutate.AppendManifests(empty.Index,
-		mutate.IndexAddendum{Add: arm, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}},
-		mutate.IndexAddendum{Add: amd, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
+	index := indexOf(t, amd, arm)
 	dir := filepath.Join(t.TempDir(), "layout")
 	l, err := layout.Write(dir, empty.Index)
 	if err != nil {
@@ -207,40 +223,68 @@ func TestNestedIndex(t *testing.T) {
 	if err := l.AppendIndex(index); err != nil {
 		t.Fatal(err)
 	}
-	for _, ref := range []string{"oci:" + dir, "oci:" + dir + "@" + digestOf(t, amd).String()} {
-		if _, err := flatten(ref); err != nil {
+	_, host := badregistry.Start(t)
+	r, err := name.ParseReference(host + "/svc:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.WriteIndex(r, index); err != nil {
+		t.Fatal(err)
+	}
+	for ref, want := range map[string]string{
+		"oci:" + dir: "",
+		"oci:" + dir + "@" + digestOf(t, amd).String():   "",
+		"oci:" + dir + "@" + digestOf(t, arm).String():   "image is for linux/arm64",
+		"oci:" + dir + "@" + digestOf(t, index).String(): "",
+		host + "/svc@" + digestOf(t, index).String():     "",
+		host + "/svc@" + digestOf(t, arm).String():       "image is for linux/arm64",
+	} {
+		tree, err := flatten(ref)
+		switch {
+		case want != "":
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %q", ref, err, want)
+			}
+		case err != nil:
 			t.Errorf("%s: %v", ref, err)
+		case tree.Get("/a") == nil:
+			t.Errorf("%s: the image is another", ref)
 		}
 	}
 }
 
-func TestArchiveRefuses(t *testing.T) {
-	for name, entries := range map[string][]tar.Header{
-		"a path outside": {{Name: "../index.json", Typeflag: tar.TypeReg}},
-		"a link":         {{Name: "index.json", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}},
-		"another file":   {{Name: "blobs/sha256/x", Typeflag: tar.TypeReg}},
-		"a file twice":   {{Name: "index.json", Typeflag: tar.TypeReg}, {Name: "./index.json", Typeflag: tar.TypeReg}},
-	} {
-		var buf bytes.Buffer
-		w := tar.NewWriter(&buf)
-		for _, h := range entries {
-			if err := w.WriteHeader(&h); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := w.Close(); err != nil {
+// indexIn writes an index into a layout.
+func indexIn(t testing.TB, dir string, entries ...v1.Descriptor) v1.Descriptor {
+	t.Helper()
+	data, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: entries})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := content.Blob{MediaType: string(types.OCIImageIndex), Data: data}.Descriptor()
+	replace(t, blobFile(dir, d.Digest), data)
+	replace(t, filepath.Join(dir, "index.json"), data)
+	return d
+}
+
+// Indexes of indexes are followed to a bounded depth and number.
+func TestIndexesAreBounded(t *testing.T) {
+	img := imageFor(t, "amd64", layerOf(t, "a", "one"), layerOf(t, "b", "two"))
+	dir := layoutWith(t, img)
+	last := v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: digestOf(t, img), Size: 1}
+	d := last
+	for range maxLevels + 1 { // of which index.json is the last
+		d = indexIn(t, dir, d)
+		if _, err := flatten("oci:" + dir); err != nil {
 			t.Fatal(err)
 		}
-		tmp := t.TempDir()
-		t.Setenv("TMPDIR", tmp)
-		file := filepath.Join(t.TempDir(), "oci.tar")
-		replace(t, file, buf.Bytes())
-		if _, err := flatten("oci-archive:" + file); err == nil {
-			t.Errorf("%s is accepted", name)
-		}
-		if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
-			t.Errorf("%s: left %v, %v", name, left, err)
-		}
+	}
+	indexIn(t, dir, d)
+	if _, err := flatten("oci:" + dir); err == nil || !strings.Contains(err.Error(), "too many") {
+		t.Errorf("deep: %v", err)
+	}
+	indexIn(t, dir, append(slices.Repeat([]v1.Descriptor{indexIn(t, dir)}, maxConsidered), last)...)
+	if _, err := flatten("oci:" + dir); err == nil || !strings.Contains(err.Error(), "too many") {
+		t.Errorf("wide: %v", err)
 	}
 }
 

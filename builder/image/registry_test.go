@@ -3,32 +3,16 @@ package image
 import (
 	"errors"
 	"fmt"
-	"io"
-	"log"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-)
 
-// liar is a registry that answers some requests with other bytes.
-func liar(t *testing.T, lie func(w http.ResponseWriter, r *http.Request) bool) (host string) {
-	t.Helper()
-	honest := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if lie == nil || !lie(w, r) {
-			honest.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(s.Close)
-	return strings.TrimPrefix(s.URL, "http://")
-}
+	"github.com/immure-dev/immure/internal/badregistry"
+)
 
 func push(t *testing.T, ref string, img v1.Image) {
 	t.Helper()
@@ -43,7 +27,7 @@ func push(t *testing.T, ref string, img v1.Image) {
 
 func TestRegistry(t *testing.T) {
 	img := imageFor(t, "amd64", layerOf(t, "a", "one"), layerOf(t, "b", "two"))
-	host := liar(t, nil)
+	_, host := badregistry.Start(t)
 	push(t, host+"/svc:1", img)
 	pinned := fmt.Sprintf("%s/svc@%s", host, digestOf(t, img))
 	if _, err := flatten(pinned); err != nil {
@@ -73,34 +57,23 @@ func TestRegistryLies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, lie := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
-		"another manifest": func(w http.ResponseWriter, r *http.Request) bool {
-			if !strings.Contains(r.URL.Path, "/manifests/sha256:") {
-				return false
-			}
-			w.Header().Set("Content-Type", string(types.OCIManifestSchema1))
-			w.Write(other)
-			return true
+	for name, lie := range map[string]func(r *badregistry.Registry){
+		"another manifest": func(r *badregistry.Registry) {
+			r.Lie("/manifests/sha256:", badregistry.Bytes(string(types.OCIManifestSchema1), other))
 		},
-		"another layer":         blobLie(digestOf(t, layers[0])),
-		"another configuration": blobLie(m.Config.Digest),
+		"another layer": func(r *badregistry.Registry) {
+			r.Lie("/blobs/"+digestOf(t, layers[0]).String(), badregistry.Bytes("", []byte("{}")))
+		},
+		"another configuration": func(r *badregistry.Registry) {
+			r.Lie("/blobs/"+m.Config.Digest.String(), badregistry.Bytes("", []byte("{}")))
+		},
 	} {
-		lying := false
-		host := liar(t, func(w http.ResponseWriter, r *http.Request) bool { return lying && lie(w, r) })
+		r, host := badregistry.Start(t)
 		push(t, host+"/svc:1", img)
-		lying = true
-		if _, err := flatten(fmt.Sprintf("%s/svc@%s", host, digestOf(t, img))); err == nil {
-			t.Errorf("%s is accepted", name)
+		lie(r)
+		_, err := flatten(fmt.Sprintf("%s/svc@%s", host, digestOf(t, img)))
+		if err == nil || !(strings.Contains(err.Error(), "other bytes") || strings.Contains(err.Error(), "got 2 bytes")) {
+			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-func blobLie(h v1.Hash) func(w http.ResponseWriter, r *http.Request) bool {
-	return func(w http.ResponseWriter, r *http.Request) bool {
-		if !strings.HasSuffix(r.URL.Path, "/blobs/"+h.String()) {
-			return false
-		}
-		io.WriteString(w, "{}")
-		return true
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
-	"github.com/immure-dev/immure/attest/layout"
-	"github.com/immure-dev/immure/attest/registry"
+	"github.com/immure-dev/immure/internal/oci/layout"
+	"github.com/immure-dev/immure/internal/oci/registry"
 	"github.com/spf13/cobra"
 )
 

@@ -8,10 +8,10 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/immure-dev/immure/attest/content"
-	"github.com/immure-dev/immure/attest/layout"
-	"github.com/immure-dev/immure/attest/registry"
 	source "github.com/immure-dev/immure/builder/image"
+	"github.com/immure-dev/immure/internal/oci/content"
+	"github.com/immure-dev/immure/internal/oci/layout"
+	"github.com/immure-dev/immure/internal/oci/registry"
 	"github.com/immure-dev/immure/verify/image"
 	"github.com/spf13/cobra"
 )

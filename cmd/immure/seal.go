@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/immure-dev/immure/attest"
-	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/builder/bake"
 	"github.com/immure-dev/immure/harden/canon"
+	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/verify/image"
 )
 

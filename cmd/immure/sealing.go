@@ -13,6 +13,7 @@ import (
 	"github.com/immure-dev/immure/attest/tree"
 	"github.com/immure-dev/immure/harden/canon"
 	"github.com/immure-dev/immure/harden/seccomp"
+	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/internal/rootfs"
 )
 
@@ -26,7 +27,7 @@ type sealed struct {
 	subject    v1.Descriptor
 	treeDigest string
 	signed     bool
-	artifacts  []evidence.Artifact
+	artifacts  []content.Artifact
 }
 
 // seal signs p twice: for the tree, inside the image that assemble makes, and
@@ -82,22 +83,22 @@ func (s *sealed) draft(p attest.Predicate) error {
 	if err != nil {
 		return fmt.Errorf("write draft: %w", err)
 	}
-	s.artifacts = append(s.artifacts, evidence.Artifact{
-		Type: draftType, Layers: []evidence.Blob{{MediaType: draftType, Data: data}}, Subject: &s.subject,
+	s.artifacts = append(s.artifacts, content.Artifact{
+		Type: draftType, Layers: []content.Blob{{MediaType: draftType, Data: data}}, Subject: &s.subject,
 	})
 	return nil
 }
 
 // profileArtifact is the seccomp profile in the form of KEP-6061, beside the
 // image; none for an unconfined service.
-func profileArtifact(a seccomp.Artifact, subject v1.Descriptor) []evidence.Artifact {
+func profileArtifact(a seccomp.Artifact, subject v1.Descriptor) []content.Artifact {
 	if a.Layer == nil {
 		return nil
 	}
-	return []evidence.Artifact{{
+	return []content.Artifact{{
 		Type:    seccomp.ProfileMediaType,
-		Config:  evidence.Blob{MediaType: seccomp.ProfileMediaType, Data: a.Config},
-		Layers:  []evidence.Blob{{MediaType: seccomp.LayerMediaType, Data: a.Layer}},
+		Config:  content.Blob{MediaType: seccomp.ProfileMediaType, Data: a.Config},
+		Layers:  []content.Blob{{MediaType: seccomp.LayerMediaType, Data: a.Layer}},
 		Subject: &subject,
 	}}
 }

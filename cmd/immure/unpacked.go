@@ -7,8 +7,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/attest/tree"
+	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/internal/rootfs"
 	"github.com/immure-dev/immure/internal/store"
 	"github.com/immure-dev/immure/verify"

@@ -18,9 +18,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/immure-dev/immure/attest"
-	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/attest/keys"
-	"github.com/immure-dev/immure/attest/layout"
+	"github.com/immure-dev/immure/internal/oci/content"
+	"github.com/immure-dev/immure/internal/oci/layout"
 	"github.com/immure-dev/immure/verify/image"
 )
 

@@ -17,9 +17,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/tree"
 	"github.com/immure-dev/immure/internal/badregistry"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // mangled are what may come in place of a document: pieces of it, and what
@@ -147,14 +147,14 @@ func TestMangledLayouts(t *testing.T) {
 		f.verify(t, rawLayout(t, nil, f.dir, raw, data)).notAllowed(t)
 	})
 	each(t, "bundle", signed(t, canonical(t, f.statement(t, f.unsealed(t))), f.key), func(t *testing.T, data []byte) {
-		offer(t, f.unsealed(t), []evidence.Artifact{beside(t, f.unsealed(t), data)}, func(t *testing.T, ref string) {
+		offer(t, f.unsealed(t), []content.Artifact{beside(t, f.unsealed(t), data)}, func(t *testing.T, ref string) {
 			f.verify(t, ref).refused(t, 1, "signature")
 		})
 	})
 }
 
 func descriptor(data []byte, mediaType types.MediaType) v1.Descriptor {
-	return evidence.Blob{MediaType: string(mediaType), Data: data}.Descriptor()
+	return content.Blob{MediaType: string(mediaType), Data: data}.Descriptor()
 }
 
 // rawLayout writes a layout of blobs, the first of which is the one manifest
@@ -221,7 +221,7 @@ func TestMangledLayers(t *testing.T) {
 	must(t, z.Close())
 	try := func(t *testing.T, data []byte, mediaType types.MediaType) {
 		img := assemble(t, f.img, nil, append(layers[:len(layers):len(layers)], static.NewLayer(data, mediaType))...)
-		offer(t, img, []evidence.Artifact{f.about(t, img, f.predicate)}, func(t *testing.T, ref string) {
+		offer(t, img, []content.Artifact{f.about(t, img, f.predicate)}, func(t *testing.T, ref string) {
 			f.verify(t, ref, "--files").notAllowed(t)
 		})
 	}
@@ -280,7 +280,7 @@ func TestMangledInside(t *testing.T) {
 		const draft = "application/vnd.immure.boundary-draft.v1+json"
 		img := f.unsealed(t)
 		d := beside(t, img, nil)
-		a := evidence.Artifact{Type: draft, Layers: []evidence.Blob{{MediaType: draft, Data: data}}, Subject: d.Subject}
+		a := content.Artifact{Type: draft, Layers: []content.Blob{{MediaType: draft, Data: data}}, Subject: d.Subject}
 		dir := filepath.Join(t.TempDir(), "sealed")
 		immure(t, "seal", inLayout(t, img, a), "--key", filepath.Join(scratch, "trusted.key"), "-o", dir).notAllowed(t)
 		absent(t, dir)

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/tree"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // Envelopes and bundles that bring what they should be judged by, or are not
@@ -130,7 +130,7 @@ func TestBundlesThatDoNotCount(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			bundle := canonical(t, tc.make())
-			offer(t, img, []evidence.Artifact{beside(t, img, bundle)}, func(t *testing.T, ref string) {
+			offer(t, img, []content.Artifact{beside(t, img, bundle)}, func(t *testing.T, ref string) {
 				f.verify(t, ref).refused(t, 1, "immure: refused: signature: ")
 			})
 			files := flatten(t, f.img)

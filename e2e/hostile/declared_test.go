@@ -14,9 +14,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/immure-dev/immure/attest"
-	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/order"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // A said is what one image says of its boundary in one place.
@@ -81,7 +81,7 @@ func TestDeclarationsThatDisagree(t *testing.T) {
 				}
 			}
 			offer(t, img, nil, check)
-			offer(t, img, []evidence.Artifact{f.about(t, img, tc.seal.predicate)}, check)
+			offer(t, img, []content.Artifact{f.about(t, img, tc.seal.predicate)}, check)
 		})
 	}
 }

@@ -10,9 +10,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/immure-dev/immure/attest"
-	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/tree"
 	"github.com/immure-dev/immure/harden/order"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // older is what was signed before: of a lower epoch, with more memory.
@@ -39,7 +39,7 @@ func (f *fixture) other(tb testing.TB, epoch int64, change func(*attest.Predicat
 }
 
 // about signs p for an image's manifest.
-func (f *fixture) about(tb testing.TB, img v1.Image, p attest.Predicate) evidence.Artifact {
+func (f *fixture) about(tb testing.TB, img v1.Image, p attest.Predicate) content.Artifact {
 	tb.Helper()
 	raw, err := img.RawManifest()
 	must(tb, err)
@@ -84,7 +84,7 @@ func TestOlderStatements(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			var statements []evidence.Artifact
+			var statements []content.Artifact
 			for _, p := range tc.beside {
 				statements = append(statements, f.about(t, tc.img, p))
 			}
@@ -107,7 +107,7 @@ func TestOlderStatements(t *testing.T) {
 	for name, img := range map[string]v1.Image{"in place of the statement": unsealed, "in place of the seal": loose} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var statements []evidence.Artifact
+			var statements []content.Artifact
 			if img == unsealed {
 				statements = append(statements, f.about(t, img, f.older(t)))
 			}
@@ -154,9 +154,9 @@ func TestStatementsThatDisagree(t *testing.T) {
 		p := f.other(t, f.predicate.Epoch, tc.change)
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			two := []evidence.Artifact{f.about(t, unsealed, f.predicate), f.about(t, unsealed, p)}
+			two := []content.Artifact{f.about(t, unsealed, f.predicate), f.about(t, unsealed, p)}
 			offer(t, unsealed, two, func(t *testing.T, ref string) { f.verify(t, ref).refused(t, 1, "disagree") })
-			offer(t, f.img, []evidence.Artifact{f.about(t, f.img, p)}, func(t *testing.T, ref string) {
+			offer(t, f.img, []content.Artifact{f.about(t, f.img, p)}, func(t *testing.T, ref string) {
 				f.verify(t, ref).refused(t, 1, "disagree")
 			})
 			three := append(two, f.about(t, unsealed, f.predicate))
@@ -164,7 +164,7 @@ func TestStatementsThatDisagree(t *testing.T) {
 		})
 	}
 	lower := f.older(t)
-	below := []evidence.Artifact{
+	below := []content.Artifact{
 		f.about(t, unsealed, lower), f.about(t, unsealed, f.other(t, lower.Epoch, nil)), f.about(t, unsealed, f.predicate),
 	}
 	offer(t, unsealed, below, func(t *testing.T, ref string) { f.verify(t, ref).allowed(t) })

@@ -19,9 +19,10 @@ import (
 	"github.com/immure-dev/immure/attest/bundle"
 	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/keys"
-	"github.com/immure-dev/immure/attest/layout"
-	"github.com/immure-dev/immure/attest/registry"
 	"github.com/immure-dev/immure/harden/canon"
+	"github.com/immure-dev/immure/internal/oci/content"
+	"github.com/immure-dev/immure/internal/oci/layout"
+	"github.com/immure-dev/immure/internal/oci/registry"
 	"github.com/immure-dev/immure/internal/testregistry"
 )
 
@@ -85,7 +86,7 @@ func payloadOf(tb testing.TB, data []byte) object {
 }
 
 // beside is the artifact of a bundle about an image.
-func beside(tb testing.TB, img v1.Image, bundle []byte) evidence.Artifact {
+func beside(tb testing.TB, img v1.Image, bundle []byte) content.Artifact {
 	tb.Helper()
 	raw, err := img.RawManifest()
 	must(tb, err)
@@ -96,26 +97,26 @@ func beside(tb testing.TB, img v1.Image, bundle []byte) evidence.Artifact {
 
 // offer hands an image and what stands beside it over in each medium, and calls
 // try with its reference.
-func offer(t *testing.T, img v1.Image, beside []evidence.Artifact, try func(t *testing.T, ref string)) {
+func offer(t *testing.T, img v1.Image, beside []content.Artifact, try func(t *testing.T, ref string)) {
 	t.Helper()
 	t.Run("layout", func(t *testing.T) { try(t, inLayout(t, img, beside...)) })
 	t.Run("registry", func(t *testing.T) { try(t, inRegistry(t, img, beside...)) })
 }
 
-func inLayout(tb testing.TB, img v1.Image, beside ...evidence.Artifact) string {
+func inLayout(tb testing.TB, img v1.Image, beside ...content.Artifact) string {
 	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), "image")
 	must(tb, layout.Write(tb.Context(), dir, img, "latest", beside...))
 	return "oci:" + dir
 }
 
-func inRegistry(tb testing.TB, img v1.Image, beside ...evidence.Artifact) string {
+func inRegistry(tb testing.TB, img v1.Image, beside ...content.Artifact) string {
 	tb.Helper()
 	return push(tb, testregistry.Start(tb)+"/hostile:latest", img, beside...)
 }
 
 // push returns the reference that it pushed to.
-func push(tb testing.TB, ref string, img v1.Image, beside ...evidence.Artifact) string {
+func push(tb testing.TB, ref string, img v1.Image, beside ...content.Artifact) string {
 	tb.Helper()
 	repo, tag, err := registry.Open(ref, registry.Options{})
 	must(tb, err)

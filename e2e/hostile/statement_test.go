@@ -10,8 +10,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/tree"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // unsealed is the fixture without its seal: what speaks for it stands beside.
@@ -59,7 +59,7 @@ func predicate(s object) object { return s["predicate"].(object) }
 func TestSignedStatementsThatDoNotCount(t *testing.T) {
 	f := service(t)
 	img := f.unsealed(t)
-	offer(t, img, []evidence.Artifact{beside(t, img, signed(t, canonical(t, f.statement(t, img)), f.key))}, func(t *testing.T, ref string) {
+	offer(t, img, []content.Artifact{beside(t, img, signed(t, canonical(t, f.statement(t, img)), f.key))}, func(t *testing.T, ref string) {
 		f.verify(t, ref).allowed(t) // or the rest would show nothing
 	})
 	for group, payloads := range map[string][]payload{"type": otherTypes, "broken": broken, "twofold": twofold, "subject": subjects} {
@@ -67,7 +67,7 @@ func TestSignedStatementsThatDoNotCount(t *testing.T) {
 			t.Run(group+"/"+p.name, func(t *testing.T) {
 				t.Parallel()
 				bundle := signed(t, p.make(t, f.statement(t, img)), f.key)
-				offer(t, img, []evidence.Artifact{beside(t, img, bundle)}, func(t *testing.T, ref string) {
+				offer(t, img, []content.Artifact{beside(t, img, bundle)}, func(t *testing.T, ref string) {
 					f.verify(t, ref).refused(t, 1, "immure: refused: signature: ")
 				})
 			})

@@ -11,7 +11,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/immure-dev/immure/attest/evidence"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // users are what engines have read as root, or read in more than one way.
@@ -33,7 +33,7 @@ func TestUsers(t *testing.T) {
 			t.Parallel()
 			img := assemble(t, f.img, func(c *v1.Config) { c.User = user }, layers...)
 			offer(t, img, nil, func(t *testing.T, ref string) { f.verify(t, ref).refused(t, 1, "immure: refused: user.") })
-			signed := []evidence.Artifact{f.about(t, img, f.predicate)}
+			signed := []content.Artifact{f.about(t, img, f.predicate)}
 			f.verify(t, inRegistry(t, img, signed...)).refused(t, 1, "immure: refused: user.")
 			run(t, f, inLayout(t, img, signed...)).refused(t, 1, "immure: refused: user.")
 		})

@@ -93,7 +93,7 @@ func (s *Scanner) Value() []byte {
 		case '}', ']':
 			s.at++
 			depth--
-		case ',', ':':
+		case ',', ':', ' ', '\t', '\r', '\n':
 			s.at++
 		default:
 			s.plain()
@@ -115,7 +115,7 @@ func (s *Scanner) text() {
 	s.at++
 }
 
-// plain reads one space, or a number, true, false or null.
+// plain reads a number, true, false or null.
 func (s *Scanner) plain() {
 	for s.at++; s.at < len(s.data); s.at++ {
 		switch s.data[s.at] {

@@ -58,16 +58,19 @@ var rooms = map[string][]string{
 	"attest":       {"harden", "internal"},
 	"verify":       {"attest", "profiles", "harden", "internal"},
 	"internal":     {"harden"},
+	"internal/oci": {"internal/strict"}, // content, wherever it lies: nothing of boundaries or signatures
 	"cmd":          {"verify", "attest", "builder", "profiles", "harden", "internal"},
 	"e2e":          {"cmd", "verify", "attest", "builder", "profiles", "harden", "internal"},
 	"examples":     {},
 }
 
 // siblings are rooms whose packages may not import each other: a form knows no
-// other form, a door no other door. The exceptions are part of another.
+// other form, a door no other door, a medium no other medium. The exceptions are
+// part of another.
 var siblings = map[string][]string{
-	"harden": {"harden/canon", "harden/order", "harden/grant", "harden/seccomp"},
-	"verify": {"verify/observe"},
+	"harden":       {"harden/canon", "harden/order", "harden/grant", "harden/seccomp"},
+	"verify":       {"verify/observe"},
+	"internal/oci": {"internal/oci/content"},
 }
 
 func room(path string) string {
@@ -132,6 +135,32 @@ func TestHardenIsStandardLibraryOnly(t *testing.T) {
 				t.Errorf("%s imports %s", p.ImportPath, io)
 			}
 		}
+	}
+}
+
+// TestOneReaderOfOCIContent keeps other readers of layouts and other clients of
+// registries out, whose bounds would be others.
+func TestOneReaderOfOCIContent(t *testing.T) {
+	const theirs = "github.com/google/go-containerregistry/pkg/v1/"
+	var clients []string
+	for _, p := range list(t, "./...") {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		if under(from, "e2e") {
+			continue
+		}
+		for _, imp := range p.Imports {
+			switch {
+			case imp == theirs+"layout":
+				t.Errorf("%s imports %s: layouts are read in internal/oci/layout", from, imp)
+			case under(imp, theirs+"remote") && from != "internal/oci/registry":
+				t.Errorf("%s imports %s: registries are spoken to in internal/oci/registry", from, imp)
+			case under(imp, theirs+"remote"):
+				clients = append(clients, from)
+			}
+		}
+	}
+	if len(clients) == 0 {
+		t.Error("no package speaks to registries: is the rule still about the right one?")
 	}
 }
 

@@ -8,9 +8,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/harden"
 	"github.com/immure-dev/immure/harden/grant"
+	"github.com/immure-dev/immure/internal/strict"
 	"github.com/immure-dev/immure/verify"
 )
 
@@ -21,7 +21,7 @@ func configuration(img v1.Image) (*v1.ConfigFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read image configuration: %w", err)
 	}
-	if err := content.Unambiguous(raw, configMembers...); err != nil {
+	if err := strict.Document(raw, configMembers...); err != nil {
 		return nil, fmt.Errorf("read image configuration: %w", err)
 	}
 	config, err := img.ConfigFile()

@@ -16,10 +16,10 @@ import (
 
 	"github.com/immure-dev/immure/attest"
 	"github.com/immure-dev/immure/attest/bundle"
-	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/attest/dsse"
 	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/keys"
+	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/verify"
 	"github.com/immure-dev/immure/verify/image"
 )

@@ -11,7 +11,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/immure-dev/immure/attest/content"
+	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/verify/image"
 )
 

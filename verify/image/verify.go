@@ -9,10 +9,10 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/immure-dev/immure/attest"
-	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/attest/evidence"
 	"github.com/immure-dev/immure/attest/keys"
 	"github.com/immure-dev/immure/attest/tree"
+	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/verify"
 )
 

@@ -12,7 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
-	"github.com/immure-dev/immure/attest/content"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // A shelf is a source that gives what it was told to for a digest.

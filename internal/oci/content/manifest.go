@@ -8,7 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/immure-dev/immure/attest/internal/strict"
+	"github.com/immure-dev/immure/internal/strict"
 )
 
 var documentMembers = []string{"schemaVersion", "mediaType", "config", "layers", "manifests", "fsLayers", "subject", "artifactType", "annotations"}
@@ -41,6 +41,12 @@ func ParseManifest(data []byte) (*v1.Manifest, error) {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
 	return &m, nil
+}
+
+// IsImage reports whether a manifest is an image's, and not that of an artifact
+// or of something about another manifest.
+func IsImage(m *v1.Manifest) bool {
+	return m.Subject == nil && m.ArtifactType == "" && m.Config.MediaType.IsConfig()
 }
 
 // ParseIndex reads an image index.

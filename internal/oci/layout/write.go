@@ -14,14 +14,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sys/unix"
 
-	"github.com/immure-dev/immure/attest/evidence"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // Write makes a layout of one image, named refName in index.json, and of the
 // artifacts beside it. Everything is written into a directory beside dir,
 // synced, and takes dir's place at once. A layout that is there is replaced
 // whole, an empty directory filled, and anything else left alone.
-func Write(ctx context.Context, dir string, img v1.Image, refName string, artifacts ...evidence.Artifact) error {
+func Write(ctx context.Context, dir string, img v1.Image, refName string, artifacts ...content.Artifact) error {
 	target, err := replaceable(dir)
 	if err != nil {
 		return fmt.Errorf("write layout: %w", err)
@@ -67,7 +67,7 @@ func replaceable(dir string) (string, error) {
 	return filepath.Abs(target)
 }
 
-func fill(ctx context.Context, dir string, img v1.Image, refName string, artifacts []evidence.Artifact) error {
+func fill(ctx context.Context, dir string, img v1.Image, refName string, artifacts []content.Artifact) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -135,14 +135,14 @@ func replaceInSteps(aside, target string) error {
 
 // Attach adds artifacts to the layout. Those that are there already are left
 // as they are. Writers of one layout wait for each other.
-func (l *Layout) Attach(ctx context.Context, artifacts ...evidence.Artifact) error {
+func (l *Layout) Attach(ctx context.Context, artifacts ...content.Artifact) error {
 	lock, err := l.open(markerFile)
 	if err != nil {
-		return fmt.Errorf("attach to layout %s: %w", l.dir, err)
+		return fmt.Errorf("attach to layout %s: %w", l.name, err)
 	}
 	defer lock.Close()
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("attach to layout %s: lock: %w", l.dir, err)
+		return fmt.Errorf("attach to layout %s: lock: %w", l.name, err)
 	}
 	index, err := l.Index()
 	if err != nil {
@@ -151,14 +151,14 @@ func (l *Layout) Attach(ctx context.Context, artifacts ...evidence.Artifact) err
 	w := writer{ctx, l.root}
 	for _, a := range artifacts {
 		if index.Manifests, err = w.artifact(index.Manifests, a); err != nil {
-			return fmt.Errorf("attach to layout %s: %w", l.dir, err)
+			return fmt.Errorf("attach to layout %s: %w", l.name, err)
 		}
 	}
 	if err := w.index(*index); err != nil {
-		return fmt.Errorf("attach to layout %s: %w", l.dir, err)
+		return fmt.Errorf("attach to layout %s: %w", l.name, err)
 	}
 	if err := w.syncDirs(); err != nil {
-		return fmt.Errorf("attach to layout %s: %w", l.dir, err)
+		return fmt.Errorf("attach to layout %s: %w", l.name, err)
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (w writer) index(index v1.IndexManifest) error {
 }
 
 // artifact writes an artifact and lists it, once.
-func (w writer) artifact(list []v1.Descriptor, a evidence.Artifact) ([]v1.Descriptor, error) {
+func (w writer) artifact(list []v1.Descriptor, a content.Artifact) ([]v1.Descriptor, error) {
 	desc, err := a.Descriptor()
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (w writer) artifact(list []v1.Descriptor, a evidence.Artifact) ([]v1.Descri
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range append(a.Blobs(), evidence.Blob{Data: raw}) {
+	for _, b := range append(a.Blobs(), content.Blob{Data: raw}) {
 		if err := w.bytes(b.Descriptor().Digest, b.Data); err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/immure-dev/immure/attest/content"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // maxPages bounds the pages of one listing.

@@ -13,7 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
-	"github.com/immure-dev/immure/attest/content"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // Options say how a registry is spoken to.

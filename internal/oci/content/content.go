@@ -5,9 +5,10 @@
 // checked against its digest before it is used, so that a source can withhold
 // but not deceive. Only SHA-256 digests are taken.
 //
-// A source speaks for one medium and lives with it: attest/registry and
-// attest/layout. What the documents mean beyond their shape (OCI image-spec
-// 1.1, manifest.md and image-index.md) is not known here.
+// A source speaks for one medium and lives with it: internal/oci/registry and
+// internal/oci/layout. What the documents mean beyond their shape (OCI
+// image-spec 1.1, manifest.md and image-index.md) is not known here, nor who
+// signs what.
 package content
 
 import (

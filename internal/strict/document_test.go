@@ -1,14 +1,14 @@
-package content_test
+package strict_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
 
-	"github.com/immure-dev/immure/attest/content"
+	"github.com/immure-dev/immure/internal/strict"
 )
 
-func TestUnambiguous(t *testing.T) {
+func TestDocument(t *testing.T) {
 	for _, tc := range []struct {
 		name, in string
 		want     string // of the error, empty for none
@@ -32,7 +32,7 @@ func TestUnambiguous(t *testing.T) {
 		{"deep lists", `{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "}", "deeper than"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			err := content.Unambiguous([]byte(tc.in), "config", "config/User")
+			err := strict.Document([]byte(tc.in), "config", "config/User")
 			if (err == nil) != (tc.want == "") || (err != nil && !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
@@ -40,11 +40,11 @@ func TestUnambiguous(t *testing.T) {
 	}
 }
 
-func FuzzUnambiguous(f *testing.F) {
+func FuzzDocument(f *testing.F) {
 	f.Add([]byte(`{"config":{"User":"1:1"},"rootfs":{"diff_ids":["x"]}}`))
 	f.Add([]byte(`{"a":[{"b":1,"B":2}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if content.Unambiguous(data, "config") != nil {
+		if strict.Document(data, "config") != nil {
 			return
 		}
 		// What passes has one reading: written again, it still passes.
@@ -56,7 +56,7 @@ func FuzzUnambiguous(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := content.Unambiguous(again, "config"); err != nil {
+		if err := strict.Document(again, "config"); err != nil {
 			t.Errorf("%q reads as %q: %v", data, again, err)
 		}
 	})

@@ -1,14 +1,14 @@
 package registry_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -16,31 +16,25 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/immure-dev/immure/attest"
-	"github.com/immure-dev/immure/attest/bundle"
-	"github.com/immure-dev/immure/attest/content"
-	"github.com/immure-dev/immure/attest/evidence"
-	"github.com/immure-dev/immure/attest/internal/sample"
-	"github.com/immure-dev/immure/attest/keys"
-	"github.com/immure-dev/immure/attest/registry"
 	"github.com/immure-dev/immure/internal/badregistry"
+	"github.com/immure-dev/immure/internal/oci/content"
+	"github.com/immure-dev/immure/internal/oci/registry"
 )
 
-// A bed is an image with a signed statement in a registry that can lie.
+// A bed is an image with a note about it in a registry that can lie.
 type bed struct {
 	*testing.T
-	lies      *badregistry.Registry
-	addr      string
-	repo      *registry.Repository
-	key       keys.PrivateKey
-	image     v1.Image
-	subject   v1.Descriptor
-	statement evidence.Artifact
+	lies    *badregistry.Registry
+	addr    string
+	repo    *registry.Repository
+	image   v1.Image
+	subject v1.Descriptor
+	note    content.Artifact
 }
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	b := &bed{T: t, key: sample.Key(keys.Ed25519)}
+	b := &bed{T: t}
 	b.lies, b.addr = badregistry.Start(t)
 	b.repo = b.open(b.addr + "/service")
 	img, err := random.Image(1000, 2)
@@ -51,8 +45,8 @@ func newBed(t *testing.T) *bed {
 	h, err := img.Digest()
 	b.must(err)
 	b.subject = v1.Descriptor{MediaType: types.DockerManifestSchema2, Digest: h, Size: int64(len(raw))}
-	b.statement = b.sign(1)
-	b.must(b.repo.Push(t.Context(), img, "latest", b.statement))
+	b.note = b.about(1)
+	b.must(b.repo.Push(t.Context(), img, "latest", b.note))
 	return b
 }
 
@@ -72,29 +66,42 @@ func (b *bed) open(reference string) *registry.Repository {
 	return r
 }
 
-func (b *bed) sign(epoch int64) evidence.Artifact {
-	b.Helper()
-	raw, err := b.image.RawManifest()
-	b.must(err)
-	data, err := attest.Sign(sample.Predicate(epoch), attest.Manifest(raw), b.key)
-	b.must(err)
-	return evidence.Bundle(data, attest.PredicateType, b.subject, time.Unix(0, 0))
+const noteType = "application/vnd.example.note"
+
+// about is an artifact about the image.
+func (b *bed) about(n int) content.Artifact {
+	return content.Artifact{
+		Type: noteType, Layers: []content.Blob{{MediaType: noteType, Data: fmt.Append(nil, "note ", n)}}, Subject: &b.subject,
+	}
 }
 
-// verify does what a door does with what stands beside an image.
-func (b *bed) verify(ctx context.Context, repo *registry.Repository) (attest.Statement, error) {
-	l, err := evidence.List(ctx, repo, b.subject.Digest, attest.PredicateType)
+// read reads the image's manifest and the notes about it.
+func (b *bed) read(ctx context.Context, repo *registry.Repository) (notes []string, err error) {
+	list, err := repo.Referrers(ctx, b.subject.Digest)
 	if err != nil {
-		return attest.Statement{}, err
+		return nil, err
 	}
-	raw, err := content.ReadManifest(ctx, repo, b.subject.Digest, content.MaxManifestBytes)
-	if err != nil {
-		return attest.Statement{}, err
+	for _, d := range list {
+		raw, err := content.ReadManifest(ctx, repo, d.Digest, content.MaxManifestBytes)
+		if err != nil {
+			return nil, err
+		}
+		m, err := content.ParseManifest(raw)
+		if err != nil {
+			return nil, err
+		}
+		data, err := content.ReadBlob(ctx, repo, m.Layers[0], 100)
+		if err != nil {
+			return nil, err
+		}
+		notes = append(notes, string(data))
 	}
-	return attest.NewOpener([]keys.PublicKey{b.key.Public()}).Verify(l.Bundles, attest.Manifest(raw))
+	slices.Sort(notes)
+	_, err = content.ReadManifest(ctx, repo, b.subject.Digest, content.MaxManifestBytes)
+	return notes, err
 }
 
-func (b *bed) digest(a evidence.Artifact) string {
+func (b *bed) digest(a content.Artifact) string {
 	b.Helper()
 	d, err := a.Descriptor()
 	b.must(err)
@@ -108,15 +115,15 @@ func (b *bed) listing(list ...v1.Descriptor) []byte {
 	return data
 }
 
-func TestPushAndVerify(t *testing.T) {
+func TestPush(t *testing.T) {
 	b := newBed(t)
 	for range 2 { // the second time all is there already
-		b.must(b.repo.Push(t.Context(), b.image, "latest", b.statement, b.sign(2)))
+		b.must(b.repo.Push(t.Context(), b.image, "latest", b.note, b.about(2)))
 	}
-	s, err := b.verify(t.Context(), b.repo)
+	notes, err := b.read(t.Context(), b.repo)
 	b.must(err)
-	if s.Predicate.Epoch != 2 {
-		t.Errorf("got epoch %d, want 2", s.Predicate.Epoch)
+	if !slices.Equal(notes, []string{"note 1", "note 2"}) {
+		t.Errorf("got %q", notes)
 	}
 	ref, err := name.ParseReference(b.addr + "/service:latest")
 	b.must(err)
@@ -134,7 +141,7 @@ func TestPushAndVerify(t *testing.T) {
 // A registry without the referrers API is served by the referrers tag.
 func TestReferrersTag(t *testing.T) {
 	for _, code := range []int{http.StatusNotFound, http.StatusBadRequest} {
-		b := &bed{T: t, key: sample.Key(keys.Ed25519)}
+		b := &bed{T: t}
 		b.lies, b.addr = badregistry.Start(t)
 		b.lies.Lie("/referrers/", badregistry.Status(code))
 		b.repo = b.open(b.addr + "/service")
@@ -146,58 +153,18 @@ func TestReferrersTag(t *testing.T) {
 		h, err := img.Digest()
 		b.must(err)
 		b.subject = v1.Descriptor{MediaType: types.DockerManifestSchema2, Digest: h, Size: int64(len(raw))}
-		b.must(b.repo.Push(t.Context(), img, "", b.sign(1)))
-		b.must(b.repo.Attach(t.Context(), b.sign(2)))
-		s, err := b.verify(t.Context(), b.repo)
+		b.must(b.repo.Push(t.Context(), img, "", b.about(1)))
+		b.must(b.repo.Attach(t.Context(), b.about(2)))
+		notes, err := b.read(t.Context(), b.repo)
 		b.must(err)
-		if s.Predicate.Epoch != 2 {
-			t.Errorf("status %d: got epoch %d, want 2", code, s.Predicate.Epoch)
+		if !slices.Equal(notes, []string{"note 1", "note 2"}) {
+			t.Errorf("status %d: got %q", code, notes)
 		}
 		other := v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("0", 64)}
 		if list, err := b.repo.Referrers(t.Context(), other); err != nil || len(list) != 0 {
 			t.Errorf("status %d: beside nothing stands %v, error %v", code, list, err)
 		}
 	}
-}
-
-// What strangers attach is passed over, and never read beyond its bounds.
-func TestStrangersArtifacts(t *testing.T) {
-	b := newBed(t)
-	huge := b.statement
-	huge.Layers = []evidence.Blob{{MediaType: bundle.MediaType, Data: bytes.Repeat([]byte("x"), bundle.MaxEvidenceBytes+1)}}
-	typed := b.statement
-	typed.Layers = []evidence.Blob{{MediaType: "application/octet-stream", Data: []byte("x")}}
-	double := b.statement
-	double.Layers = append(double.Layers[:1:1], typed.Layers...)
-	sbom := b.statement
-	sbom.Annotations = map[string]string{evidence.PredicateTypeAnnotation: "https://spdx.dev/Document"}
-	garbage := b.statement
-	garbage.Layers = []evidence.Blob{{MediaType: bundle.MediaType, Data: []byte("{")}}
-	for _, a := range []evidence.Artifact{huge, typed, double, sbom, garbage} {
-		b.must(b.repo.Attach(t.Context(), a))
-	}
-	l, err := evidence.List(t.Context(), b.repo, b.subject.Digest, attest.PredicateType)
-	b.must(err)
-	if len(l.Bundles) != 2 || len(l.Ignored) != 3 {
-		t.Errorf("got %d bundles, ignored %q, want the good one, the garbage and three ignored", len(l.Bundles), l.Ignored)
-	}
-	if asked := b.lies.Requests("/blobs/" + huge.Layers[0].Descriptor().Digest.String()); has(asked, http.MethodGet) {
-		t.Error("a bundle that is too large was asked for")
-	}
-	s, err := b.verify(t.Context(), b.repo)
-	b.must(err)
-	if s.Predicate.Epoch != 1 {
-		t.Errorf("got epoch %d", s.Predicate.Epoch)
-	}
-}
-
-func has(requests []*http.Request, method string) bool {
-	for _, r := range requests {
-		if r.Method == method {
-			return true
-		}
-	}
-	return false
 }
 
 // A registry that says nothing is waited for as long as the caller waits.
@@ -213,7 +180,7 @@ func TestSilence(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
-			_, err := b.verify(ctx, repo)
+			_, err := b.read(ctx, repo)
 			done <- err
 		}()
 		select {
@@ -252,7 +219,7 @@ func TestMovedTag(t *testing.T) {
 func TestCredentialsStay(t *testing.T) {
 	b := newBed(t)
 	other, host := badregistry.Start(t)
-	other.Lie("/", badregistry.Bytes("", b.statement.Layers[0].Data))
+	other.Lie("/", badregistry.Bytes("", b.note.Layers[0].Data))
 	b.lies.Lie("/blobs/", badregistry.Redirect(host))
 	b.lies.Lie("/v2/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
@@ -264,10 +231,10 @@ func TestCredentialsStay(t *testing.T) {
 		case strings.Contains(r.URL.Path, "/blobs/"):
 			badregistry.Redirect(host)(w, r)
 		case strings.Contains(r.URL.Path, "/referrers/"):
-			d, _ := b.statement.Descriptor()
+			d, _ := b.note.Descriptor()
 			badregistry.Bytes(string(types.OCIImageIndex), b.listing(d))(w, r)
-		case strings.Contains(r.URL.Path, b.digest(b.statement)):
-			raw, _ := b.statement.RawManifest()
+		case strings.Contains(r.URL.Path, b.digest(b.note)):
+			raw, _ := b.note.RawManifest()
 			badregistry.Bytes(string(types.OCIManifestSchema1), raw)(w, r)
 		case strings.Contains(r.URL.Path, "/manifests/"):
 			raw, _ := b.image.RawManifest()
@@ -277,7 +244,7 @@ func TestCredentialsStay(t *testing.T) {
 	repo, _, err := registry.Open(b.addr+"/service", registry.Options{Keychain: secret{}})
 	b.must(err)
 	defer repo.Close()
-	if _, err := b.verify(t.Context(), repo); err != nil {
+	if _, err := b.read(t.Context(), repo); err != nil {
 		t.Errorf("with credentials: %v", err)
 	}
 	asked := other.Requests("/")

@@ -1,36 +1,17 @@
-// Package evidence keeps signed statements beside an image: as OCI artifacts
-// whose subject is the image's manifest, in the form that cosign writes and
-// reads.
-//
-// The package knows the form and not the medium. Listing believes nobody: it
-// bounds how many referrers are looked at and how much of each is read, and it
-// returns bundles that anyone may have written. Which of them count is decided
-// by attest.Verify.
-//
-// Source: OCI image-spec 1.1, manifest.md; OCI distribution-spec 1.1, "Listing
-// Referrers"; sigstore/cosign, specs/BUNDLE_SPEC.md.
-package evidence
+package content
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-
-	"github.com/immure-dev/immure/attest/bundle"
 )
 
-// The annotations of a bundle's manifest, and the media type of a configuration
-// that says nothing (OCI image-spec 1.1, "Guidance for an Empty Descriptor").
-const (
-	PredicateTypeAnnotation = "dev.sigstore.bundle.predicateType"
-	contentAnnotation       = "dev.sigstore.bundle.content"
-	createdAnnotation       = "org.opencontainers.image.created"
-	emptyConfig             = "application/vnd.oci.empty.v1+json"
-)
+// EmptyConfig is the media type of a configuration that says nothing (OCI
+// image-spec 1.1, manifest.md, "Guidance for an Empty Descriptor").
+const EmptyConfig = "application/vnd.oci.empty.v1+json"
 
 // A Blob is bytes with their media type.
 type Blob struct {
@@ -53,26 +34,11 @@ type Artifact struct {
 	Subject     *v1.Descriptor // nil for an artifact about nothing
 }
 
-// Bundle is the artifact of a Sigstore bundle about subject. The same
-// arguments give the same bytes.
-func Bundle(data []byte, predicateType string, subject v1.Descriptor, created time.Time) Artifact {
-	return Artifact{
-		Type:   bundle.MediaType,
-		Layers: []Blob{{MediaType: bundle.MediaType, Data: data}},
-		Annotations: map[string]string{
-			createdAnnotation:       created.UTC().Format(time.RFC3339),
-			contentAnnotation:       "dsse-envelope",
-			PredicateTypeAnnotation: predicateType,
-		},
-		Subject: &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
-	}
-}
-
 // Blobs are the configuration and the layers.
 func (a Artifact) Blobs() []Blob {
 	config := a.Config
 	if config.MediaType == "" {
-		config = Blob{MediaType: emptyConfig, Data: []byte("{}")}
+		config = Blob{MediaType: EmptyConfig, Data: []byte("{}")}
 	}
 	return append([]Blob{config}, a.Layers...)
 }

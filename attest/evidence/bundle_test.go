@@ -8,7 +8,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/immure-dev/immure/attest/content"
 	"github.com/immure-dev/immure/attest/evidence"
 )
 
@@ -33,28 +32,5 @@ func TestBundleManifest(t *testing.T) {
 	}
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-}
-
-// An artifact of another kind, as a profile is kept: its configuration is its
-// layer, and no subject is written when there is none.
-func TestArtifact(t *testing.T) {
-	profile := evidence.Blob{MediaType: "application/vnd.example.profile+json", Data: []byte(`{"x":1}`)}
-	a := evidence.Artifact{Type: profile.MediaType, Config: profile, Layers: []evidence.Blob{profile}}
-	raw, err := a.RawManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := content.ParseManifest(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := a.Descriptor()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.Subject != nil || m.Config.Digest != m.Layers[0].Digest || string(m.Config.MediaType) != profile.MediaType ||
-		d.ArtifactType != profile.MediaType || d.Size != int64(len(raw)) {
-		t.Errorf("got %s, described as %+v", raw, d)
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/immure-dev/immure/attest/content"
-	"github.com/immure-dev/immure/attest/internal/strict"
+	"github.com/immure-dev/immure/internal/oci/content"
+	"github.com/immure-dev/immure/internal/strict"
 )
 
 const (
@@ -30,28 +30,38 @@ const RefName = "org.opencontainers.image.ref.name"
 
 // A Layout is an open layout, a [content.Source]. Close it after use.
 type Layout struct {
-	dir  string
-	root *os.Root
+	name   string // for people
+	root   *os.Root
+	remove string // a directory that goes with the layout
 }
 
 var _ content.Source = (*Layout)(nil)
 
 // Open opens the layout in a directory.
-func Open(dir string) (*Layout, error) {
+func Open(dir string) (*Layout, error) { return open(dir, dir) }
+
+func open(dir, name string) (*Layout, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open layout: %w", err)
 	}
-	l := &Layout{dir: dir, root: root}
+	l := &Layout{name: name, root: root}
 	if err := l.checkMarker(); err != nil {
 		root.Close()
-		return nil, fmt.Errorf("open layout %s: %w", dir, err)
+		return nil, fmt.Errorf("open layout %s: %w", name, err)
 	}
 	return l, nil
 }
 
-// Close closes the directory.
-func (l *Layout) Close() error { return l.root.Close() }
+// Close closes the directory, and removes the one that an archive was unpacked
+// into.
+func (l *Layout) Close() error {
+	err := l.root.Close()
+	if l.remove != "" {
+		err = errors.Join(err, os.RemoveAll(l.remove))
+	}
+	return err
+}
 
 func (l *Layout) checkMarker() error {
 	data, err := l.readFile(markerFile, 1<<10)
@@ -106,11 +116,11 @@ func (l *Layout) readFile(name string, most int64) ([]byte, error) {
 func (l *Layout) Index() (*v1.IndexManifest, error) {
 	data, err := l.readFile(indexFile, maxIndexBytes)
 	if err != nil {
-		return nil, fmt.Errorf("read layout %s: %w", l.dir, err)
+		return nil, fmt.Errorf("read layout %s: %w", l.name, err)
 	}
 	index, err := parseIndex(data)
 	if err != nil {
-		return nil, fmt.Errorf("read layout %s: %w", l.dir, err)
+		return nil, fmt.Errorf("read layout %s: %w", l.name, err)
 	}
 	return index, nil
 }
@@ -182,7 +192,7 @@ func (l *Layout) Image(ctx context.Context, named v1.Hash) (v1.Hash, error) {
 				return named, nil
 			}
 		}
-		return v1.Hash{}, fmt.Errorf("layout %s has no image %s", l.dir, named)
+		return v1.Hash{}, fmt.Errorf("layout %s has no image %s", l.name, named)
 	}
 	var images []v1.Descriptor
 	for _, d := range index.Manifests {
@@ -191,7 +201,7 @@ func (l *Layout) Image(ctx context.Context, named v1.Hash) (v1.Hash, error) {
 		}
 	}
 	err = l.manifests(ctx, func(d v1.Descriptor, m *v1.Manifest) {
-		if m.Subject == nil && m.ArtifactType == "" && m.Config.MediaType.IsConfig() {
+		if content.IsImage(m) {
 			images = append(images, d)
 		}
 	})
@@ -199,9 +209,9 @@ func (l *Layout) Image(ctx context.Context, named v1.Hash) (v1.Hash, error) {
 	case err != nil:
 		return v1.Hash{}, err
 	case len(images) == 0:
-		return v1.Hash{}, fmt.Errorf("layout %s has no image", l.dir)
+		return v1.Hash{}, fmt.Errorf("layout %s has no image", l.name)
 	case len(images) > 1:
-		return v1.Hash{}, fmt.Errorf("layout %s: %w", l.dir, &content.IndexError{Manifests: images})
+		return v1.Hash{}, fmt.Errorf("layout %s: %w", l.name, &content.IndexError{Manifests: images})
 	}
 	return images[0].Digest, nil
 }
@@ -221,11 +231,11 @@ func (l *Layout) manifests(ctx context.Context, visit func(v1.Descriptor, *v1.Ma
 		seen[d.Digest] = true
 		raw, err := content.ReadManifest(ctx, l, d.Digest, maxSmallBytes)
 		if err != nil {
-			return fmt.Errorf("read layout %s: %w", l.dir, err)
+			return fmt.Errorf("read layout %s: %w", l.name, err)
 		}
 		m, err := content.ParseManifest(raw)
 		if err != nil {
-			return fmt.Errorf("read layout %s: %s: %w", l.dir, d.Digest, err)
+			return fmt.Errorf("read layout %s: %s: %w", l.name, d.Digest, err)
 		}
 		visit(d, m)
 	}

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/immure-dev/immure/attest/internal/strict"
+	"github.com/immure-dev/immure/internal/strict"
 )
 
 func TestOnly(t *testing.T) {
@@ -45,7 +45,7 @@ func TestOnly(t *testing.T) {
 // What is split here is split as encoding/json splits it.
 func FuzzMembers(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, `{"a":[{"b":null}]}`, `{"a":1,"a":2}`, `{`, `{"a":`, "\xef\xbb\xbf{}",
+		`{}`, `{"a": {"b": {"c": 1}, "d": [ {"e": "}, ]"}]}, "f": 2}`, "{\n  \"a\": [\n    {\n      \"b\": 1\n    }\n  ]\n}", `{"a":[{"b":null}]}`, `{"a":1,"a":2}`, `{`, `{"a":`, "\xef\xbb\xbf{}",
 		" { \"a\" : [ 1 , -2.5e3 , true ] , \"b\\\"\" : { } , \"c\":\"}\\\\\" }\n", `{"":{"":[[],{}]},"x":"\u0022,"}`,
 	} {
 		f.Add([]byte(seed))

@@ -9,12 +9,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/immure-dev/immure/attest/evidence"
+	"github.com/immure-dev/immure/internal/oci/content"
 )
 
 // Push writes an image, then the artifacts beside it, and only then moves the
 // tag, if one is named: what is interrupted leaves nothing that the tag shows.
-func (r *Repository) Push(ctx context.Context, img v1.Image, tag string, artifacts ...evidence.Artifact) error {
+func (r *Repository) Push(ctx context.Context, img v1.Image, tag string, artifacts ...content.Artifact) error {
 	pusher, err := r.pusher()
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (r *Repository) Push(ctx context.Context, img v1.Image, tag string, artifac
 
 // Attach writes an artifact. Where the registry has no referrers API the
 // referrers tag of its subject is brought up to date.
-func (r *Repository) Attach(ctx context.Context, a evidence.Artifact) error {
+func (r *Repository) Attach(ctx context.Context, a content.Artifact) error {
 	pusher, err := r.pusher()
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (r *Repository) Attach(ctx context.Context, a evidence.Artifact) error {
 	return r.attach(ctx, pusher, a)
 }
 
-func (r *Repository) attach(ctx context.Context, pusher *remote.Pusher, a evidence.Artifact) error {
+func (r *Repository) attach(ctx context.Context, pusher *remote.Pusher, a content.Artifact) error {
 	desc, err := a.Descriptor()
 	if err != nil {
 		return err
