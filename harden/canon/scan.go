@@ -30,7 +30,7 @@ func Scan(data []byte) (*Scanner, error) {
 
 // Unquote returns what a string says that stands in a valid document.
 func Unquote(raw []byte) (text string, err error) {
-	if !bytes.Contains(raw, []byte{'\\'}) {
+	if len(raw) >= 2 && !bytes.Contains(raw, []byte{'\\'}) {
 		return string(raw[1 : len(raw)-1]), nil
 	}
 	err = json.Unmarshal(raw, &text)
@@ -68,14 +68,29 @@ func (s *Scanner) list(end byte, f func() error) error {
 	s.Next()
 	s.at++ // what opens it
 	for s.Next() != end {
+		before := s.at
 		if err := f(); err != nil {
 			return err
 		}
 		if s.Next() == ',' {
 			s.at++
 		}
+		if s.at == before || s.at >= len(s.data) {
+			return errLost
+		}
 	}
 	s.at++
+	return nil
+}
+
+// errLost cannot come of a valid document whose values are all read.
+var errLost = errors.New("lost the way in a JSON document")
+
+// End wants the document to have been read.
+func (s *Scanner) End() error {
+	if s.Next() != 0 {
+		return errLost
+	}
 	return nil
 }
 
@@ -102,12 +117,13 @@ func (s *Scanner) Value() []byte {
 			break
 		}
 	}
+	s.at = min(s.at, len(s.data))
 	return s.data[start:s.at]
 }
 
 // text reads a string.
 func (s *Scanner) text() {
-	for s.at++; s.data[s.at] != '"'; s.at++ {
+	for s.at++; s.at < len(s.data) && s.data[s.at] != '"'; s.at++ {
 		if s.data[s.at] == '\\' {
 			s.at++
 		}

@@ -35,6 +35,9 @@ func decode(data []byte) (*specs.Spec, []string, error) {
 	if err := w.value(reflect.TypeFor[specs.Spec](), 0); err != nil {
 		return nil, nil, err
 	}
+	if err := w.End(); err != nil {
+		return nil, nil, err
+	}
 	spec := new(specs.Spec)
 	if err := json.Unmarshal(data, spec); err != nil {
 		return nil, nil, err

@@ -31,7 +31,10 @@ func Document(data []byte, known ...string) error {
 	if err != nil {
 		return err
 	}
-	return document(s, known, 0)
+	if err := document(s, known, 0); err != nil {
+		return err
+	}
+	return s.End()
 }
 
 func document(s *canon.Scanner, known []string, depth int) error {
@@ -82,6 +85,9 @@ func Members(data []byte, known ...string) (map[string]json.RawMessage, error) {
 		members[name] = s.Value()
 		return err
 	})
+	if err == nil {
+		err = s.End()
+	}
 	if err != nil {
 		return nil, err
 	}
