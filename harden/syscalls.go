@@ -134,10 +134,13 @@ func normalise(rules []SyscallRule) []SyscallRule {
 	merged := ordered[:0]
 	for _, r := range ordered {
 		if n := len(merged); n > 0 && compareRules(merged[n-1], r) == 0 {
-			merged[n-1].Names = sorted(append(merged[n-1].Names, r.Names...))
+			merged[n-1].Names = append(merged[n-1].Names, r.Names...)
 		} else {
 			merged = append(merged, r)
 		}
+	}
+	for i := range merged {
+		merged[i].Names = sorted(merged[i].Names)
 	}
 	return merged
 }

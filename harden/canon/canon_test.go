@@ -144,6 +144,14 @@ func TestReadTakesTheOneFormOnly(t *testing.T) {
 	}
 }
 
+// A word is a map's key that turns into text in its own way.
+type word string
+
+func (w *word) UnmarshalText(text []byte) error {
+	*w = word(bytes.ToUpper(text))
+	return nil
+}
+
 // Types whose form the tags or fields leave open are not taken at all.
 func TestOtherTypesAreNotTaken(t *testing.T) {
 	for _, c := range []struct {
@@ -161,6 +169,8 @@ func TestOtherTypesAreNotTaken(t *testing.T) {
 		{`"eA=="`, &[]byte{}},
 		{`1`, new(float64)},
 		{`1`, new(any)},
+		{`"1"`, new(json.Number)},
+		{`{"a":"b"}`, &map[word]string{}},
 		{`1`, new(*int)},
 		{`{"1":1}`, &map[int]int{}},
 	} {

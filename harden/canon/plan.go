@@ -48,6 +48,7 @@ var (
 	textType        = reflect.TypeFor[encoding.TextUnmarshaler]()
 	marshalTextType = reflect.TypeFor[encoding.TextMarshaler]()
 	jsonMarshalType = reflect.TypeFor[json.Marshaler]()
+	numberType      = reflect.TypeFor[json.Number]()
 )
 
 func makePlan(t reflect.Type) *plan {
@@ -62,6 +63,10 @@ func makePlan(t reflect.Type) *plan {
 	case pointer.Implements(textType) || pointer.Implements(marshalTextType):
 		return &plan{form: unknown}
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8: // base64
+		return &plan{form: unknown}
+	case t == numberType: // a number, not its text
+		return &plan{form: unknown}
+	case t.Kind() == reflect.Map && (t.Key().Implements(marshalTextType) || reflect.PointerTo(t.Key()).Implements(textType)):
 		return &plan{form: unknown}
 	case t.Kind() != reflect.Struct:
 		return &plan{}

@@ -117,6 +117,8 @@ func (r *Reader) read(v reflect.Value) bool {
 		return r.marshaled(v)
 	case object:
 		return r.object(v, p.members)
+	case unknown:
+		return false
 	}
 	switch v.Kind() {
 	case reflect.String:

@@ -48,21 +48,14 @@ func decode(data []byte) (*specs.Spec, []string, error) {
 // A walker checks a document against the members of a Go type.
 type walker struct {
 	*canon.Scanner
-	path    []string // where it is: "process", "[0]"
+	path    []string // where it is: ".process", "[0]"
 	unknown []string
 	members map[reflect.Type]map[string]reflect.Type // of structs met so far
 }
 
 // at names the place for people.
 func (w *walker) at() string {
-	var b strings.Builder
-	for i, p := range w.path {
-		if i > 0 && p != "" && !strings.HasPrefix(p, "[") {
-			b.WriteByte('.')
-		}
-		b.WriteString(p)
-	}
-	return shorten(b.String())
+	return shorten(strings.TrimPrefix(strings.Join(w.path, ""), "."))
 }
 
 // value reads one value; t is nil where the type says nothing of its members.
@@ -113,7 +106,7 @@ func (w *walker) object(t reflect.Type, depth int) error {
 		if err != nil {
 			return err
 		}
-		w.path[last] = name
+		w.path[last] = "." + name
 		switch {
 		case seen[name]:
 			return fmt.Errorf("%s: stated twice", w.at())

@@ -25,7 +25,8 @@ const (
 // Document reports a JSON object that two readers could take for two: a member
 // of it, or of any object in it, that appears twice or in two spellings that
 // differ in case alone, one of the known members in another case, bytes after
-// its end, text that is not UTF-8. The known member "a/b" is b of the object a.
+// its end, text that is not UTF-8. The known member "a/b" is b of the object a,
+// or of each object in the list a.
 func Document(data []byte, known ...string) error {
 	s, err := open(data)
 	if err != nil {
@@ -55,7 +56,7 @@ func document(s *canon.Scanner, known []string, depth int) error {
 			return nil
 		})
 	case '[':
-		return s.Array(func() error { return document(s, nil, depth+1) })
+		return s.Array(func() error { return document(s, known, depth+1) })
 	}
 	s.Value()
 	return nil

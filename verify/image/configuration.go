@@ -34,13 +34,16 @@ func configuration(img v1.Image) (*v1.ConfigFile, error) {
 // checkDiffIDs compares what the layers that were read unpack to with what the
 // configuration says. Engines take layers that they have unpacked before by
 // these digests, and do not look at what the manifest lists.
-func (h holding) checkDiffIDs() error {
-	says := h.config.RootFS.DiffIDs
-	for i, found := range h.diffIDs {
-		at := len(says) - len(h.diffIDs) + i
-		if at < 0 || says[at].String() != found || (h.complete && len(says) != len(h.diffIDs)) {
-			return verify.Refuse("files", fmt.Sprintf("%d layers, of which one unpacks to %s", len(h.diffIDs), found),
-				fmt.Sprintf("the layers of the configuration's diff_ids, %d in all", len(says)), "build the image again: its configuration is of other layers")
+func (f *files) checkDiffIDs(config *v1.ConfigFile) error {
+	const mend = "build the image again: its configuration is of other layers"
+	says := config.RootFS.DiffIDs
+	if len(says) != f.layers {
+		return verify.Refuse("files", fmt.Sprintf("%d layers", f.layers), fmt.Sprintf("%d diff_ids in the configuration", len(says)), mend)
+	}
+	says = says[len(says)-len(f.diffIDs):]
+	for i, found := range f.diffIDs {
+		if says[i].String() != found {
+			return verify.Refuse("files", "a layer that unpacks to "+found, short(says[i].String())+" of the configuration's diff_ids", mend)
 		}
 	}
 	return nil

@@ -35,12 +35,15 @@ const (
 // declared compares what the image says of itself with what was signed. A
 // declaration grants nothing, but one that differs misleads whoever reads it:
 // an engine, a scanner, a person.
-func declared(p attest.Predicate, f *files, config *v1.ConfigFile) []verify.Refusal {
+//
+// The label of the epoch may be of built, the epoch before a statement beside
+// the image sealed it again; 0 if none did.
+func declared(p attest.Predicate, f *files, config *v1.ConfigFile, built int64) []verify.Refusal {
 	c := &comparison{}
 	c.boundary(p, f)
 	c.filter(seccompPath, f, p.Service.Syscalls, p.Envelope.Syscalls)
 	c.filter(envelopePath, f, p.Envelope.Syscalls, p.Envelope.Syscalls)
-	c.labels(p, f, config.Config.Labels)
+	c.labels(p, f, config.Config.Labels, built)
 	c.start(p, config.Config)
 	return c.refusals
 }
@@ -111,7 +114,7 @@ func readFilter(data []byte) (b bakedFilter) {
 	return b
 }
 
-func (c *comparison) labels(p attest.Predicate, f *files, labels map[string]string) {
+func (c *comparison) labels(p attest.Predicate, f *files, labels map[string]string, built int64) {
 	want := map[string]string{
 		labelService:  p.Name,
 		labelEpoch:    strconv.FormatInt(p.Epoch, 10),
@@ -126,20 +129,13 @@ func (c *comparison) labels(p attest.Predicate, f *files, labels map[string]stri
 	want[labelRootfs] = string(p.Service.Rootfs)
 	for _, name := range []string{labelService, labelEpoch, labelBoundary, labelRootfs, labelSeccomp, labelCapabilities} {
 		got, ok := labels[name]
-		if name == labelEpoch && earlier(got, p.Epoch) {
+		if name == labelEpoch && built > 0 && got == strconv.FormatInt(built, 10) {
 			continue
 		}
 		if got != want[name] || (!ok && want[name] != "") {
 			c.refuse("declarations", fmt.Sprintf("label %s %s", name, short(got)), short(want[name]))
 		}
 	}
-}
-
-// earlier reports an epoch before the one that counts: the image was sealed
-// again, by a statement beside it, and says when it was built.
-func earlier(label string, epoch int64) bool {
-	n, err := strconv.ParseInt(label, 10, 64)
-	return err == nil && strconv.FormatInt(n, 10) == label && n >= 1 && n < epoch
 }
 
 // start judges what an engine starts when it is told nothing else.

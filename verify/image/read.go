@@ -40,10 +40,11 @@ type files struct {
 	tree *rootfs.Tree
 	// complete reports that every layer was read.
 	complete bool
-	// diffIDs are the digests of what the layers read unpack to, of which the last
-	// is the topmost layer.
+	// layers is how many layers the image has, diffIDs the digests of what those
+	// that were read unpack to, of which the last is the topmost layer.
+	layers  int
 	diffIDs []string
-	// immured holds the bytes of the files beneath /.immure.
+	// immured holds the bytes of the files beneath /.immure that mean something.
 	immured map[string][]byte
 	// filters are the system call filters among them, once they were read.
 	filters map[string]bakedFilter
@@ -60,7 +61,7 @@ func read(img v1.Image, brief bool) (*files, error) {
 	if brief {
 		f, err := apply(layers[topmost(layers):])
 		if err == nil && f.holdsAll() {
-			f.complete = topmost(layers) == 0
+			f.complete, f.layers = topmost(layers) == 0, len(layers)
 			return f, nil
 		}
 	}
@@ -68,7 +69,7 @@ func read(img v1.Image, brief bool) (*files, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.complete = true
+	f.complete, f.layers = true, len(layers)
 	return f, nil
 }
 
@@ -103,15 +104,16 @@ func apply(layers []v1.Layer) (*files, error) {
 		}
 		f.diffIDs = append(f.diffIDs, diffID)
 	}
-	for n := range f.tree.All() {
-		if n.Type != rootfs.Regular || !strings.HasPrefix(n.Path, dir+"/") {
+	for _, p := range append([]string{tree.SealPath, filesPath}, declaredPaths...) {
+		n := f.tree.Get(p)
+		if n == nil || n.Type != rootfs.Regular {
 			continue
 		}
 		data, err := open(n)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", n.Path, err)
+			return nil, fmt.Errorf("%s: %w", p, err)
 		}
-		f.immured[n.Path] = data
+		f.immured[p] = data
 	}
 	return f, nil
 }
@@ -280,8 +282,11 @@ func Unsealed(img v1.Image, p attest.Predicate) (*rootfs.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.checkDiffIDs(config); err != nil {
+		return nil, err
+	}
 	f.readFilters()
-	if refusals := declared(p, f, config); len(refusals) > 0 {
+	if refusals := declared(p, f, config, 0); len(refusals) > 0 {
 		return nil, &verify.RefusedError{Refusals: refusals}
 	}
 	return f.tree, nil

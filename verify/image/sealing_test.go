@@ -6,9 +6,11 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/verify/image"
 )
 
@@ -41,6 +43,14 @@ func TestAStatementSealsAgain(t *testing.T) {
 			_, err := judge(t, img, stated(t, img, d.ofEpoch(2, nil)))
 			refused(t, err, "declarations", "epoch")
 		}
+		// Without a statement, and of an epoch in between, the label is a lie.
+		d = draw(t, 3)
+		d.config.Labels["dev.immure.epoch"] = "2"
+		img = d.sealed()
+		_, err = judge(t, img, newShelf())
+		refused(t, err, "declarations", "epoch")
+		_, err = judge(t, img, stated(t, img, d.ofEpoch(4, nil)))
+		refused(t, err, "declarations", "epoch")
 	}
 }
 
@@ -54,6 +64,32 @@ func TestDiffIDsAreOfTheLayers(t *testing.T) {
 	files := static.NewLayer(archive(t, d.files...), types.OCIUncompressedLayer)
 	_, err = judge(t, d.imageOf(packed{files, h}, layer(t, d.declared...), layer(t, d.seal(author()))), newShelf())
 	refused(t, err, "files", "diff_ids")
+	// What is sealed is seen to be so, for a brief reading of it will not see it.
+	_, err = image.Unsealed(d.imageOf(packed{files, h}, layer(t, d.declared...)), d.predicate)
+	refused(t, err, "files", "diff_ids")
+}
+
+func TestThereIsADiffIDForEachLayer(t *testing.T) {
+	for size, draw := range sizes {
+		for name, change := range map[string]func(c *v1.ConfigFile){
+			"one more in front": func(c *v1.ConfigFile) { c.RootFS.DiffIDs = append([]v1.Hash{c.RootFS.DiffIDs[0]}, c.RootFS.DiffIDs...) },
+			"one less":          func(c *v1.ConfigFile) { c.RootFS.DiffIDs = c.RootFS.DiffIDs[1:] },
+			"none":              func(c *v1.ConfigFile) { c.RootFS.DiffIDs = nil },
+		} {
+			t.Run(name+"/"+size, func(t *testing.T) {
+				d := draw(t, 1)
+				img := d.sealed()
+				config, err := img.ConfigFile()
+				must(t, err)
+				config = config.DeepCopy()
+				change(config)
+				img, err = mutate.ConfigFile(img, config)
+				must(t, err)
+				_, err = judge(t, img, stated(t, img, d.predicate))
+				refused(t, err, "files", "diff_ids")
+			})
+		}
+	}
 }
 
 func TestASealIsAPlainFile(t *testing.T) {
@@ -109,4 +145,28 @@ func TestRefusalsAreShortAndPlain(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A silent is a source that does not answer what stands beside an image.
+type silent struct{ content.Source }
+
+func (silent) Referrers(ctx context.Context, _ v1.Hash) ([]v1.Descriptor, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestNobodyWaitsLongerThanAsked(t *testing.T) {
+	d := newDraft(t, 1)
+	img := d.sealed()
+	s := stated(t, img, d.predicate)
+	digest, err := img.Digest()
+	must(t, err)
+	s.blobs[digest], err = img.RawManifest()
+	must(t, err)
+	in, err := image.Open(t.Context(), silent{s}, digest)
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = image.Verify(ctx, in, image.Options{Trusted: trust(author())})
+	failed(t, err, context.Canceled.Error())
 }

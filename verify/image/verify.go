@@ -32,42 +32,41 @@ type Input struct {
 	// image, as in an archive of one.
 	Beside content.Source
 
-	list func() (evidence.Listing, error) // nil until somebody looks
+	looking *looking // nil until somebody looks
 }
 
-// Open reads the image of a digest for [Verify], and begins at once to look for
-// what stands beside it: a registry takes several questions for either.
+// A looking is a search for statements that was begun.
+type looking struct {
+	stop  context.CancelFunc
+	done  chan struct{} // closed when there is an answer
+	found evidence.Listing
+	err   error
+}
+
+// Open reads the image of a digest for one [Verify], and begins at once to look
+// for what stands beside it: a registry takes several questions for either. The
+// context holds until the verdict.
 func Open(ctx context.Context, from content.Source, digest v1.Hash) (Input, error) {
-	in := Input{Beside: from}
-	stop := in.look(ctx, digest)
+	l := look(ctx, from, digest)
 	img, err := content.Image(ctx, from, digest)
 	if err != nil {
-		stop()
-		_, _ = in.list() // so that nothing of it is left
+		l.stop()
+		<-l.done // so that nothing of it is left
 		return Input{}, err
 	}
-	in.Image = img
-	return in, nil
+	return Input{Image: img, Beside: from, looking: l}, nil
 }
 
 // look begins to list the statements about a digest.
-func (in *Input) look(ctx context.Context, digest v1.Hash) (stop func()) {
-	ctx, stop = context.WithCancel(ctx)
-	type listing struct {
-		evidence.Listing
-		err error
-	}
-	found := make(chan listing, 1)
+func look(ctx context.Context, from content.Source, digest v1.Hash) *looking {
+	ctx, stop := context.WithCancel(ctx)
+	l := &looking{stop: stop, done: make(chan struct{})}
 	go func() {
 		defer stop()
-		l, err := evidence.List(ctx, in.Beside, digest, attest.PredicateType)
-		found <- listing{l, err}
+		defer close(l.done)
+		l.found, l.err = evidence.List(ctx, from, digest, attest.PredicateType)
 	}()
-	in.list = sync.OnceValues(func() (evidence.Listing, error) {
-		l := <-found
-		return l.Listing, l.err
-	})
-	return stop
+	return l
 }
 
 // A Verdict says what was verified. There is one only when everything held.
@@ -125,10 +124,14 @@ func Verify(ctx context.Context, in Input, o Options) (*Verdict, error) {
 	if held.configErr != nil {
 		return nil, held.configErr
 	}
-	if err := held.checkDiffIDs(); err != nil {
+	if err := held.checkDiffIDs(held.config); err != nil {
 		return nil, err
 	}
-	if refusals := declared(v.Predicate, held.files, held.config); len(refusals) > 0 {
+	var built int64
+	if v.Statement && v.TreeDigest != "" {
+		built = held.sealed.predicate.Epoch
+	}
+	if refusals := declared(v.Predicate, held.files, held.config, built); len(refusals) > 0 {
 		return nil, &verify.RefusedError{Refusals: refusals}
 	}
 	return v, nil
@@ -175,14 +178,21 @@ func (v *Verdict) statement(ctx context.Context, in Input, digests attest.Digest
 	if in.Beside == nil {
 		return noSignature(errors.New("no statement can stand beside an archive's image, and it bears no seal")), nil
 	}
-	if in.list == nil {
-		in.look(ctx, v.Manifest)
+	l := in.looking
+	if l == nil {
+		l = look(ctx, in.Beside, v.Manifest)
 	}
-	found, err := in.list()
-	if err != nil {
-		return nil, err
+	select {
+	case <-l.done:
+	case <-ctx.Done():
+		l.stop()
+		<-l.done
+		return nil, ctx.Err()
 	}
-	s, err := opener.Verify(found.Bundles, digests)
+	if l.err != nil {
+		return nil, l.err
+	}
+	s, err := opener.Verify(l.found.Bundles, digests)
 	var none *attest.MissingError
 	switch {
 	case errors.As(err, &none):

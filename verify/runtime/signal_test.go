@@ -79,9 +79,7 @@ func TestASignalWithoutHandlerEndsTheService(t *testing.T) {
 // What ignores SIGINT goes on, until someone insists. SIGUSR1, sent behind each,
 // shows that it went on.
 func TestInsistingEndsAServiceThatIgnoresSignals(t *testing.T) {
-	o := sandbox(t, "ignoring")
-	hostProgram(t, &o, "/bin/sh", "-c", `trap "" INT TERM; trap "echo lives" USR1; echo ready; while :; do read line; done`)
-	o.Stdin, _ = pipe(t)
+	o := sandbox(t, "ignoring", "stubborn")
 	answers := 0
 	status, err := signalled(t, o, "", func(int) {
 		answers++

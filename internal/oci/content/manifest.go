@@ -11,7 +11,20 @@ import (
 	"github.com/immure-dev/immure/internal/strict"
 )
 
-var documentMembers = []string{"schemaVersion", "mediaType", "config", "layers", "manifests", "fsLayers", "subject", "artifactType", "annotations"}
+// documentMembers are the members of manifests and indexes that mean something,
+// and those of the descriptors in them.
+var documentMembers = func() []string {
+	all := []string{"schemaVersion", "mediaType", "config", "layers", "manifests", "fsLayers", "subject", "artifactType", "annotations"}
+	for _, in := range []string{"config/", "layers/", "manifests/", "subject/"} {
+		for _, name := range []string{"mediaType", "size", "digest", "data", "urls", "annotations", "platform", "artifactType"} {
+			all = append(all, in+name)
+		}
+		for _, name := range []string{"architecture", "os", "os.version", "os.features", "variant", "features"} {
+			all = append(all, in+"platform/"+name)
+		}
+	}
+	return all
+}()
 
 // ParseManifest reads an image manifest. An index is an [IndexError]. A
 // document that could be read as both is neither (GHSA-5j5w-g665-5m35).
@@ -77,7 +90,10 @@ func ParseIndex(data []byte) (*v1.IndexManifest, error) {
 // inspect reports whether a document is an index rather than a manifest, by the
 // members it has and never by what a header says.
 func inspect(data []byte) (isIndex bool, err error) {
-	m, err := strict.Members(data, documentMembers...)
+	if err := strict.Document(data, documentMembers...); err != nil {
+		return false, err
+	}
+	m, err := strict.Members(data)
 	if err != nil {
 		return false, err
 	}

@@ -30,6 +30,8 @@ func main() {
 		}
 	case "signals":
 		err = signals()
+	case "stubborn":
+		err = stubborn()
 	case "tcp":
 		err = tcp(os.Args[2])
 	case "udp":
@@ -65,6 +67,18 @@ func signals() error {
 		if s == syscall.SIGTERM {
 			os.Exit(7)
 		}
+	}
+	return nil
+}
+
+// stubborn ignores SIGINT and SIGTERM, and says at each SIGUSR1 that it lives.
+func stubborn() error {
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM)
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, syscall.SIGUSR1)
+	fmt.Println("ready")
+	for range c {
+		fmt.Println("lives")
 	}
 	return nil
 }
