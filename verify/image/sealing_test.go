@@ -147,10 +147,10 @@ func TestRefusalsAreShortAndPlain(t *testing.T) {
 	}
 }
 
-// A silent is a source that does not answer what stands beside an image.
-type silent struct{ content.Source }
+// A mute source does not answer what stands beside an image.
+type mute struct{ content.Source }
 
-func (silent) Referrers(ctx context.Context, _ v1.Hash) ([]v1.Descriptor, error) {
+func (mute) Referrers(ctx context.Context, _ v1.Hash) ([]v1.Descriptor, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
@@ -163,7 +163,7 @@ func TestNobodyWaitsLongerThanAsked(t *testing.T) {
 	must(t, err)
 	s.blobs[digest], err = img.RawManifest()
 	must(t, err)
-	in, err := image.Open(t.Context(), silent{s}, digest)
+	in, err := image.Open(t.Context(), mute{s}, digest)
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
