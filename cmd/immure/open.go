@@ -63,10 +63,12 @@ func readImage(ctx context.Context, from content.Source, digest v1.Hash) (image.
 }
 
 func openBy(ctx context.Context, ref string, plainHTTP bool, read reading) (*opened, error) {
-	switch kind, rest, _ := strings.Cut(ref, ":"); kind {
+	switch kind, _, _ := strings.Cut(ref, ":"); kind {
 	case "oci":
-		return openLayout(ctx, rest, read)
-	case "oci-archive", "docker-archive":
+		return openLayout(ctx, ref, read, func(dir string) (*layout.Layout, error) { return layout.Open(dir) })
+	case "oci-archive":
+		return openLayout(ctx, ref, read, func(file string) (*layout.Layout, error) { return layout.OpenArchive(ctx, file) })
+	case "docker-archive":
 		img, err := source.Open(ctx, ref, func(path string) string { return path })
 		if err != nil {
 			return nil, err
@@ -114,23 +116,25 @@ func checkReference(ref string) error {
 	return nil
 }
 
-func openLayout(ctx context.Context, rest string, read reading) (*opened, error) {
-	dir, digest, pinned := strings.Cut(rest, "@")
+// openLayout opens an image in a layout or an archive of one.
+func openLayout(ctx context.Context, ref string, read reading, open func(path string) (*layout.Layout, error)) (*opened, error) {
+	name, digest, pinned := strings.Cut(ref, "@")
 	var want v1.Hash
 	if pinned {
 		var err error
 		if want, err = v1.NewHash(digest); err != nil {
-			return nil, fmt.Errorf("open image oci:%s: %w", rest, err)
+			return nil, fmt.Errorf("open image %s: %w", ref, err)
 		}
 	}
-	l, err := layout.Open(dir)
+	_, path, _ := strings.Cut(name, ":")
+	l, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	o := &opened{Local: true, close: l.Close}
 	found, err := l.Image(ctx, want)
 	if err == nil {
-		o.Name = "oci:" + dir + "@" + found.String()
+		o.Name = name + "@" + found.String()
 		o.Input, err = read(ctx, l, found)
 	}
 	if err != nil {
