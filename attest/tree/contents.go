@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"sync"
@@ -12,7 +14,7 @@ import (
 // hashContents gives the file digest of each regular file in nodes, at the same
 // index. Chunks are spread over all processors, so that one large file is as
 // quick as many small ones.
-func hashContents(nodes []*rootfs.Node, processors int) ([]sum, error) {
+func hashContents(ctx context.Context, nodes []*rootfs.Node, processors int) ([]sum, error) {
 	sums := make([]sum, len(nodes))
 	var files []*file
 	var jobs []job
@@ -33,7 +35,7 @@ func hashContents(nodes []*rootfs.Node, processors int) ([]sum, error) {
 			jobs = append(jobs, job{f, c})
 		}
 	}
-	err := run(jobs, processors)
+	err := run(ctx, jobs, processors)
 	for _, f := range files {
 		f.close()
 	}
@@ -48,7 +50,7 @@ type job struct {
 
 // run does all jobs and gives the error of the first one, in order of jobs,
 // that failed. No goroutine outlives it.
-func run(jobs []job, processors int) error {
+func run(ctx context.Context, jobs []job, processors int) error {
 	var (
 		next   atomic.Int64
 		failed atomic.Bool
@@ -59,7 +61,7 @@ func run(jobs []job, processors int) error {
 	)
 	work := func() {
 		c := newChunkHash()
-		for !failed.Load() {
+		for !failed.Load() && ctx.Err() == nil {
 			i := int(next.Add(1)) - 1
 			if i >= len(jobs) {
 				return
@@ -79,7 +81,7 @@ func run(jobs []job, processors int) error {
 		wg.Go(work)
 	}
 	wg.Wait()
-	return err
+	return cmp.Or(context.Cause(ctx), err)
 }
 
 // A file is a regular file whose chunks are hashed in any order.

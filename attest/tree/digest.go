@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -38,11 +39,12 @@ const (
 // writable by others, without file capabilities, of at most [SealMaxBytes]. A
 // skipped path that does not exist changes nothing.
 func Digest(t *rootfs.Tree, skip ...string) (string, error) {
-	return DigestOn(runtime.GOMAXPROCS(0), t, skip...)
+	return DigestOn(context.Background(), runtime.GOMAXPROCS(0), t, skip...)
 }
 
-// DigestOn is [Digest] on so many processors, for who has use for the others.
-func DigestOn(processors int, t *rootfs.Tree, skip ...string) (string, error) {
+// DigestOn is [Digest] on so many processors, for who has use for the others,
+// until ctx ends.
+func DigestOn(ctx context.Context, processors int, t *rootfs.Tree, skip ...string) (string, error) {
 	if err := t.Check(); err != nil {
 		return "", fmt.Errorf("digest tree: %w", err)
 	}
@@ -56,7 +58,7 @@ func DigestOn(processors int, t *rootfs.Tree, skip ...string) (string, error) {
 			return "", fmt.Errorf("digest tree: leave out %q: %w", n.Path, err)
 		}
 	}
-	contents, err := hashContents(nodes, processors)
+	contents, err := hashContents(ctx, nodes, processors)
 	if err != nil {
 		return "", fmt.Errorf("digest tree: %w", err)
 	}

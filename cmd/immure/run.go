@@ -105,10 +105,8 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	guessed := &guesser{store: o.store}
-	img, err := openBy(ctx, ref, o.trust.plainHTTP, guessed.open)
+	img, err := openBy(ctx, ref, o.trust.plainHTTP, image.Open)
 	if err != nil {
-		guessed.drop()
 		return err
 	}
 	defer img.Close()
@@ -118,7 +116,6 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 		ports, err = o.ports(v.Predicate.Service)
 	}
 	if err != nil {
-		guessed.drop()
 		return err
 	}
 	// What a run left that was killed together with its keeper. It is in nobody's
@@ -127,7 +124,7 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	if err := runtime.CleanStale(""); err != nil {
 		fmt.Fprintf(os.Stderr, "immure: note: %s\n", oneLine(err.Error()))
 	}
-	root, err := unpacked(guessed, img, v)
+	root, err := unpacked(ctx, o.store, img, v)
 	if err != nil {
 		return err
 	}
@@ -136,7 +133,7 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	err = o.runIn(ctx, root, v, ports)
 	if status := exitError(0); err != nil && !errors.As(err, &status) {
 		// Files that were changed are the better reason for whatever else failed.
-		err = cmp.Or(root.check(v.TreeDigest), err)
+		err = cmp.Or(root.wrong(), err)
 	}
 	return err
 }
@@ -150,16 +147,16 @@ func (o *runOptions) runIn(ctx context.Context, root *root, v *image.Verdict, po
 	}
 	config, err := o.config(service, v.Predicate.Envelope, root, id)
 	if err != nil {
-		return err
+		return cmp.Or(root.check(ctx), err) // links in the files lead mounts elsewhere
 	}
 	for _, at := range o.unfilled(service) {
 		fmt.Fprintf(os.Stderr, "immure: note: nothing fills %s (--mount %s=PATH): it is empty and cannot be written\n", at, at)
 	}
 	return o.start(ctx, runtime.Options{
 		ID: id, Rootfs: root.dir, Config: config, Publish: ports,
-		Meanwhile: func() error { return root.check(v.TreeDigest) },
-		Check: func(_ context.Context, pid int) error {
-			if err := root.check(v.TreeDigest); err != nil {
+		Meanwhile: root.check,
+		Check: func(ctx context.Context, pid int) error {
+			if err := cmp.Or(root.check(ctx), root.is(pid)); err != nil {
 				return err
 			}
 			return checkStarted(service, pid)
@@ -170,7 +167,7 @@ func (o *runOptions) runIn(ctx context.Context, root *root, v *image.Verdict, po
 // start runs what was prepared and ends with the service's status.
 func (o *runOptions) start(ctx context.Context, r runtime.Options) error {
 	// From here on signals are the service's.
-	r.Runtime, r.Started = o.runtime, o.started
+	r.Runtime, r.Started, r.Interrupted = o.runtime, o.started, ctx.Err
 	r.Stdin, r.Stdout, r.Stderr = os.Stdin, os.Stdout, os.Stderr
 	status, err := runtime.Run(context.WithoutCancel(ctx), r)
 	switch {

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"os"
+	goruntime "runtime"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/immure-dev/immure/attest/tree"
-	"github.com/immure-dev/immure/internal/oci/content"
 	"github.com/immure-dev/immure/internal/rootfs"
 	"github.com/immure-dev/immure/internal/store"
 	"github.com/immure-dev/immure/verify"
@@ -17,17 +18,65 @@ import (
 
 // A root is an unpacked image in the private store. It is held until release.
 type root struct {
-	dir  string
-	tree *rootfs.Tree
-	// digest gives the digest of what lies there now, which it computes once.
-	digest func() (string, error)
+	dir    string
+	signed string // the tree digest
+	tree   *rootfs.Tree
 	unlock func()
-	// doubt has the files looked at before a runtime is let near them, next time.
-	doubt func()
+
+	once sync.Once
+	err  error
+	seen chan struct{} // closed when err says whether the files are the signed ones
 }
 
-// openRoot holds the tree with the key, which unpack makes if it is absent.
-func openRoot(s *store.Store, key string, unpack func(dir string) error) (*root, error) {
+// unpacked gives the image's files from the private store, unpacked on first
+// use. The store has none that were not the signed ones when they came into it;
+// whether they still are is to be asked of the root each time.
+func unpacked(ctx context.Context, storeDir string, img *opened, v *image.Verdict) (*root, error) {
+	if v.TreeDigest == "" {
+		return nil, verify.Refuse("signature", "no seal by a trusted key inside the image", "a seal",
+			"seal it (immure seal): files can be checked against a seal only")
+	}
+	type result struct {
+		r   *root
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		r, err := openRoot(storeDir, v.TreeDigest, func(dir string) error { return unpack(ctx, img.Image, dir, v.TreeDigest) })
+		done <- result{r, err}
+	}()
+	select {
+	case got := <-done:
+		return got.r, got.err
+	case <-ctx.Done(): // also while another run unpacks the same
+		return nil, ctx.Err()
+	}
+}
+
+// unpack fills a directory of the store, and only with what was signed: the
+// image may be a stranger's, with the seal of another.
+func unpack(ctx context.Context, img v1.Image, dir, signed string) error {
+	if err := image.Extract(img, dir); err != nil {
+		return err
+	}
+	t, err := rootfs.ReadDir(dir, rootfs.DefaultLimits)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	got, err := tree.DigestOn(ctx, goruntime.GOMAXPROCS(0), t, tree.SealPath)
+	if err == nil && got != signed {
+		err = verify.Refuse("files", tree.Algorithm+":"+got, tree.Algorithm+":"+signed,
+			"the files are not those that were sealed: build and seal again, or fetch the image again")
+	}
+	return err
+}
+
+func openRoot(storeDir, key string, unpack func(dir string) error) (*root, error) {
+	s, err := store.Open(storeDir)
+	if err != nil {
+		return nil, err
+	}
 	dir, unlock, err := s.Rootfs(key, unpack)
 	if err != nil {
 		return nil, err
@@ -37,8 +86,7 @@ func openRoot(s *store.Store, key string, unpack func(dir string) error) (*root,
 		unlock()
 		return nil, err
 	}
-	digest := sync.OnceValues(func() (string, error) { return tree.DigestOn(1, t, tree.SealPath) })
-	return &root{dir: dir, tree: t, digest: digest, unlock: unlock, doubt: func() {}}, nil
+	return &root{dir: dir, signed: key, tree: t, unlock: unlock, seen: make(chan struct{})}, nil
 }
 
 func (r *root) release() {
@@ -46,95 +94,54 @@ func (r *root) release() {
 	r.unlock()
 }
 
-// check wants the digest to be the one that was signed: what lies in the store
-// is believed no more than what a registry sends.
-func (r *root) check(signed string) error {
-	got, err := r.digest()
-	if err == nil && got == signed {
+// manyBytes take longer to digest than a runtime takes to set up a container.
+const manyBytes = 64 << 20
+
+// check looks at every byte, once, and wants the files to be the signed ones:
+// what lies in the store is believed no more than what a registry sends. It is
+// called beside a runtime, to which it leaves a processor unless there is much
+// to do.
+func (r *root) check(ctx context.Context) error {
+	r.once.Do(func() {
+		defer close(r.seen)
+		processors := 1
+		if r.tree.Size() > manyBytes {
+			processors = goruntime.GOMAXPROCS(0)
+		}
+		got, err := tree.DigestOn(ctx, processors, r.tree, tree.SealPath)
+		if err == nil && got != r.signed {
+			err = verify.Refuse("files", tree.Algorithm+":"+got, tree.Algorithm+":"+r.signed,
+				"the files in the store were changed: remove "+r.dir+" and find out who did it")
+		}
+		r.err = err
+	})
+	return r.err
+}
+
+// wrong is what check found, if it has been called.
+func (r *root) wrong() error {
+	select {
+	case <-r.seen:
+		return r.err
+	default:
 		return nil
 	}
-	r.doubt()
-	if err == nil {
-		return verify.Refuse("files", tree.Algorithm+":"+got, tree.Algorithm+":"+signed,
-			"the files in the store were changed: remove "+r.dir+" and find out who did it")
-	}
-	return err
 }
 
-// A guesser finds the tree that an image unpacked to before, when it was seen
-// to be the one that was signed, while the image is being fetched and judged.
-// The tree is taken with unpacked or dropped.
-type guesser struct {
-	store    string
-	manifest v1.Hash
-	root     func() (*root, string) // waits; nil when there is none
-}
-
-var errAbsent = errors.New("not in the store")
-
-// open reads an image as [image.Open] does and begins with the tree.
-func (g *guesser) open(ctx context.Context, from content.Source, digest v1.Hash) (image.Input, error) {
-	g.manifest, g.root = digest, sync.OnceValues(g.guess)
-	go g.root()
-	return image.Open(ctx, from, digest)
-}
-
-func (g *guesser) guess() (*root, string) {
-	s, err := store.Open(g.store)
+// is wants a container's root to be the directory that was looked at, whatever
+// its path leads to by now.
+func (r *root) is(pid int) error {
+	entered, err := os.Stat(fmt.Sprintf("/proc/%d/root", pid))
 	if err != nil {
-		return nil, ""
+		return err
 	}
-	key, ok := s.Hinted(g.manifest.Hex)
-	if !ok {
-		return nil, ""
-	}
-	r, err := openRoot(s, key, func(string) error { return errAbsent })
+	looked, err := r.tree.Stat()
 	if err != nil {
-		return nil, ""
+		return err
 	}
-	r.doubt = func() { s.Unhint(g.manifest.Hex) }
-	return r, key
-}
-
-// drop lets go of a tree that nobody took.
-func (g *guesser) drop() {
-	if g.root == nil {
-		return
+	if !os.SameFile(entered, looked) {
+		return verify.Refuse("files", "another root directory than "+r.dir, "the one that was looked at",
+			"keep the store (--store) where only root can rename directories")
 	}
-	if r, _ := g.root(); r != nil {
-		r.release()
-	}
-}
-
-// unpacked gives the image's files from the private store, unpacked on first
-// use. Whether every byte is what was sealed is looked at each time.
-//
-// Files that the store has seen to be so before are left to be checked while a
-// runtime sets up their container, before any of them is executed. Files of an
-// image that is here for the first time, and may be a stranger's with another's
-// seal, are checked before a runtime is let near them.
-func unpacked(g *guesser, img *opened, v *image.Verdict) (*root, error) {
-	if v.TreeDigest == "" {
-		g.drop()
-		return nil, verify.Refuse("signature", "no seal by a trusted key inside the image", "a seal",
-			"seal it (immure seal): files can be checked against a seal only")
-	}
-	if r, key := g.root(); r != nil && key == v.TreeDigest {
-		return r, nil
-	}
-	g.drop()
-	s, err := store.Open(g.store)
-	if err != nil {
-		return nil, err
-	}
-	r, err := openRoot(s, v.TreeDigest, func(dir string) error { return image.Extract(img.Image, dir) })
-	if err != nil {
-		return nil, err
-	}
-	if err := r.check(v.TreeDigest); err != nil {
-		r.release()
-		return nil, err
-	}
-	s.Hint(v.Manifest.Hex, v.TreeDigest)
-	return r, nil
+	return nil
 }

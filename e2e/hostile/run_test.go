@@ -5,10 +5,18 @@ package hostile_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/immure-dev/immure/attest"
+	"github.com/immure-dev/immure/attest/tree"
 )
 
 // The status of the service is that of immure run.
@@ -116,28 +124,94 @@ func TestNameInUse(t *testing.T) {
 	nothingLeft(t, "hostile-name")
 }
 
+// evil is the fixture with another program beneath what it declares and its
+// seal, in a layer too large for who reads only those.
+func (f *fixture) evil(tb testing.TB, more ...v1.Layer) v1.Image {
+	tb.Helper()
+	layers, err := f.img.Layers()
+	must(tb, err)
+	files := flatten(tb, f.img)
+	program := flip(bytesOf(tb, files, "/usr/bin/service"), 100)
+	other := archive(tb, entry{name: "usr/bin/service", data: string(program), mode: 0o555})
+	all := append([]v1.Layer{layers[0], other}, layers[1:]...)
+	return assemble(tb, f.img, nil, append(all, more...)...)
+}
+
 // A runtime does not see the files of an image that is new here before they are
-// known to be the sealed ones.
+// known to be the sealed ones, and neither does the store keep them: another
+// image could be run from them.
 func TestTheRuntimeIsNotLetNear(t *testing.T) {
 	f := service(t)
 	dir := t.TempDir()
-	called, runc := filepath.Join(dir, "called"), filepath.Join(dir, "runc")
+	store, called, runc := filepath.Join(dir, "store"), filepath.Join(dir, "called"), filepath.Join(dir, "runc")
 	must(t, os.WriteFile(runc, fmt.Appendf(nil, "#!/bin/sh\n: > %s\nexec runc \"$@\"\n", called), 0o755))
-	start := func(ref string) (result, bool) {
-		r := run(t, f, ref, "--runtime", runc, "-e", "MODE=exit 0")
+	start := func(ref, key string) (result, bool) {
+		r := immure(t, "run", ref, "--key", key, "--store", store, "--runtime", runc, "-e", "MODE=exit 0")
 		_, err := os.Stat(called)
 		return r, err == nil
 	}
-	files := flatten(t, f.img)
-	write(t, files, "/usr/bin/service", flip(bytesOf(t, files, "/usr/bin/service"), 100))
-	img := f.repack(t, files)
-	r, near := start(inLayout(t, img, f.about(t, img, f.predicate)))
-	r.refused(t, 1, "files")
-	if near {
-		t.Error("the runtime was called for files that are another's")
+	digest, err := tree.Digest(flatten(t, f.img), tree.SealPath)
+	must(t, err)
+	seal, err := attest.Seal(f.predicate, digest, stranger(t))
+	must(t, err)
+	theirs := f.evil(t, archive(t, entry{name: tree.SealPath[1:], data: string(seal), mode: 0o444}))
+	raw, err := theirs.RawManifest()
+	must(t, err)
+	said, err := attest.Sign(f.predicate, attest.Manifest(raw), stranger(t))
+	must(t, err)
+	ours := f.evil(t)
+	for _, c := range []struct{ ref, key string }{
+		{inLayout(t, ours, f.about(t, ours, f.predicate)), f.public},
+		{inLayout(t, theirs, beside(t, theirs, said)), filepath.Join(scratch, "stranger.pub")},
+	} {
+		r, near := start(c.ref, c.key)
+		r.refused(t, 1, "files")
+		if left, err := os.ReadDir(filepath.Join(store, "trees")); err != nil || len(left) > 0 {
+			t.Errorf("the store keeps %v (%v)", left, err)
+		}
+		if near {
+			t.Error("the runtime was called for files that are another's")
+		}
 	}
-	if r, near := start(f.ref()); !near || r.status != 0 {
+	if r, near := start(f.ref(), f.public); !near || r.status != 0 {
 		t.Errorf("the runtime was called %t for the right files, status %d:\n%s", near, r.status, r.stderr)
+	}
+}
+
+// A directory that was put in the place of the one that was digested is no
+// root for the service, even if it looks the same.
+func TestTheRootIsTheOneThatWasDigested(t *testing.T) {
+	f := service(t)
+	dir := t.TempDir()
+	store, runc := filepath.Join(dir, "store"), filepath.Join(dir, "runc")
+	swap := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *' create '*) for r in %s/trees/*; do mv $r %s/old && cp -a %s/old $r; done;; esac\nexec runc \"$@\"\n", store, dir, dir)
+	must(t, os.WriteFile(runc, []byte(swap), 0o755))
+	start := func(more ...string) result {
+		return immure(t, append([]string{"run", f.ref(), "--key", f.public, "--store", store, "-e", "MODE=exit 6"}, more...)...)
+	}
+	if r := start(); r.status != 6 {
+		t.Fatalf("status %d:\n%s", r.status, r.stderr)
+	}
+	start("--runtime", runc).refused(t, 1, "files", "another root directory")
+}
+
+func TestRunFromEveryMedium(t *testing.T) {
+	f := service(t)
+	dir := t.TempDir()
+	archived, docker := filepath.Join(dir, "oci.tar"), filepath.Join(dir, "docker.tar")
+	out, err := exec.Command("tar", "-C", f.dir, "-cf", archived, "oci-layout", "index.json", "blobs").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	tag, err := name.NewTag("example.com/service:v1")
+	must(t, err)
+	must(t, tarball.WriteToFile(docker, tag, f.img))
+	for _, ref := range []string{f.ref(), "oci-archive:" + archived, "docker-archive:" + docker, inRegistry(t, f.img)} {
+		for range 2 { // unpacked, and from the store
+			if r := run(t, f, ref, "-e", "MODE=exit 6"); r.status != 6 {
+				t.Errorf("%s: status %d:\n%s", ref, r.status, r.stderr)
+			}
+		}
 	}
 }
 

@@ -46,6 +46,14 @@ func (t *Tree) Close() error {
 	return errors.Join(errs...)
 }
 
+// Stat describes the directory that ReadDir opened.
+func (t *Tree) Stat() (os.FileInfo, error) {
+	if len(t.dirs) != 1 {
+		return nil, errors.New("not a tree of one directory")
+	}
+	return t.dirs[0].file.Stat()
+}
+
 type walker struct {
 	tree  *Tree
 	dir   *hostDir

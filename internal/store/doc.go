@@ -15,5 +15,4 @@
 //	trees/KEY/      finished trees
 //	making/KEY.N/   trees in the making or on their way out
 //	locks/KEY
-//	hints/DIGEST    links that name the KEY of what has another digest
 package store

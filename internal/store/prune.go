@@ -61,7 +61,6 @@ func (s *Store) prune() {
 			surplus--
 		}
 	}
-	s.pruneHints()
 }
 
 // remove removes the tree with the key; an absent one is no error, one that is

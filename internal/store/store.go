@@ -17,7 +17,6 @@ const (
 	treesDir  = "trees"
 	makingDir = "making"
 	locksDir  = "locks"
-	hintsDir  = "hints"
 )
 
 // maxMaking bounds the left-over directories that one Open looks at.
@@ -46,7 +45,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	for _, d := range []string{dir, filepath.Join(dir, treesDir), filepath.Join(dir, makingDir), filepath.Join(dir, locksDir), filepath.Join(dir, hintsDir)} {
+	for _, d := range []string{dir, filepath.Join(dir, treesDir), filepath.Join(dir, makingDir), filepath.Join(dir, locksDir)} {
 		if err := ownDirectory(d); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -99,6 +100,12 @@ func (c *container) create(ctx context.Context, meanwhile func()) error {
 		unix.Close(pidfd)
 		return fmt.Errorf("wait for process %d of container %q: %w", pid, c.ID, err)
 	}
+	// Nor is another child of ours meant, as the keeper is: config.json asks for a
+	// pid namespace of the container's own.
+	if err := elsewhere(pid); err != nil {
+		unix.Close(pidfd)
+		return fmt.Errorf("find process %d of container %q: %w", pid, c.ID, err)
+	}
 	c.pid, c.pidfd, c.exited = pid, pidfd, make(chan struct{})
 	go func() {
 		defer close(c.exited)
@@ -110,6 +117,20 @@ func (c *container) create(ctx context.Context, meanwhile func()) error {
 			}
 		}
 	}()
+	return nil
+}
+
+// elsewhere wants a process, unless it has ended, to be in another pid namespace
+// than this one.
+func elsewhere(pid int) error {
+	ours, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return err
+	}
+	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+	if err == nil && theirs == ours {
+		return errors.New("it is in no pid namespace of its own, so it is not the container's")
+	}
 	return nil
 }
 

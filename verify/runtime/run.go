@@ -61,6 +61,11 @@ func Run(ctx context.Context, o Options) (int, error) {
 
 	signals, ctx := startRelay(ctx)
 	defer signals.stop()
+	if o.Interrupted != nil {
+		if err := o.Interrupted(); err != nil {
+			return noStatus, err
+		}
+	}
 	listeners, err := reflect.Listen(ctx, o.Publish)
 	if err != nil {
 		return noStatus, err
@@ -116,23 +121,22 @@ func (c *container) run(ctx context.Context, signals *relay, lock *os.File, cgro
 
 // live takes a container from its creation to its end.
 func (c *container) live(ctx context.Context, signals *relay) error {
+	lasting, stop := context.WithCancel(ctx)
+	defer stop()
 	err := c.create(ctx, func() {
 		signals.all()
 		if c.Meanwhile == nil {
 			return
 		}
-		if err := c.Meanwhile(); err != nil {
+		if err := c.Meanwhile(lasting); err != nil && lasting.Err() == nil {
 			signals.cancel(err)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	if err := c.start(ctx); err != nil {
+	if err := c.start(ctx, signals); err != nil {
 		return err
-	}
-	if !signals.forward(c.pid, c.pidfd) {
-		return context.Cause(ctx)
 	}
 	running := Running{ID: c.ID, PID: c.pid, RunPID: os.Getpid()}
 	for _, p := range c.listeners.Ports() {

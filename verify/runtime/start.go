@@ -13,13 +13,13 @@ import (
 )
 
 // start publishes the ports and lets the service go once it has been judged.
-func (c *container) start(ctx context.Context) error {
+func (c *container) start(ctx context.Context, signals *relay) error {
 	if len(c.Publish) > 0 {
 		if err := c.publish(); err != nil {
 			return fmt.Errorf("publish ports: %w", err)
 		}
 	}
-	if err := c.launch(ctx); err != nil {
+	if err := c.launch(ctx, signals); err != nil {
 		return err
 	}
 	if c.reflector == nil {
@@ -54,7 +54,7 @@ func (c *container) publish() error {
 // launch has the runtime start the container and judges the service behind its
 // execve(2), where everything has been applied and nothing of it has run. It
 // stays on the thread that runs the container, which is the tracer.
-func (c *container) launch(ctx context.Context) error {
+func (c *container) launch(ctx context.Context, signals *relay) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -85,7 +85,7 @@ func (c *container) launch(ctx context.Context) error {
 		defer close(aborted)
 		abort()
 	})
-	err = c.judge(ctx, held)
+	err = c.judge(ctx, held, signals)
 	if err != nil {
 		abort()
 	}
@@ -109,7 +109,8 @@ func (c *container) launch(ctx context.Context) error {
 }
 
 // judge waits for the service's program and lets it run when Check agrees.
-func (c *container) judge(ctx context.Context, held *observe.Tracee) error {
+// From then on signals are the service's.
+func (c *container) judge(ctx context.Context, held *observe.Tracee, signals *relay) error {
 	if err := held.UntilExec(); err != nil {
 		return err
 	}
@@ -117,6 +118,9 @@ func (c *container) judge(ctx context.Context, held *observe.Tracee) error {
 		if err := c.Check(ctx, c.pid); err != nil {
 			return err
 		}
+	}
+	if !signals.forward(c.pid, c.pidfd) {
+		return context.Cause(ctx)
 	}
 	return held.Release()
 }
