@@ -46,9 +46,12 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != "https" && !loopback(req.URL.Hostname()) && (!g.plainHTTP || req.URL.Host != g.host) {
 		return nil, fmt.Errorf("%s speaks plain HTTP: only loopback addresses may, unless it is said", req.URL.Host)
 	}
-	resp, err := g.transport.RoundTrip(req)
-	if err != nil {
-		return nil, err
+	resp := g.plainly(req)
+	if resp == nil {
+		var err error
+		if resp, err = g.transport.RoundTrip(req); err != nil {
+			return nil, err
+		}
 	}
 	if resp.Header.Get("Content-Encoding") != "" {
 		resp.Body.Close()
@@ -58,6 +61,28 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswerBytes}
 	}
 	return resp, nil
+}
+
+// plainly spares a TLS handshake with a registry on this machine that speaks
+// plain HTTP, as nearly all do. The client's first question, which carries no
+// credentials, is asked without TLS; an answer tells the client to go on so
+// (transport.Ping goes by the answer's own request). A server that wants TLS
+// answers with status 400 or not at all, and is then asked by it.
+func (g *guard) plainly(req *http.Request) *http.Response {
+	if req.URL.Scheme != "https" || req.URL.Host != g.host || req.URL.Path != "/v2/" || !loopback(req.URL.Hostname()) || req.Header.Get("Authorization") != "" {
+		return nil
+	}
+	plain := req.Clone(req.Context())
+	plain.URL.Scheme = "http"
+	resp, err := g.transport.RoundTrip(plain)
+	if err != nil {
+		return nil
+	}
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusUnauthorized {
+		resp.Body.Close()
+		return nil
+	}
+	return resp
 }
 
 // checkRedirect keeps a registry from sending the client to services of the

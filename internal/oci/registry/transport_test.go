@@ -2,12 +2,19 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/immure-dev/immure/internal/testregistry"
 )
 
 // Plain HTTP is for loopback addresses, and for the registry of which it was
@@ -98,4 +105,37 @@ func FuzzNextPage(f *testing.F) {
 			t.Errorf("%q leads to %q", link, next)
 		}
 	})
+}
+
+// A registry on this machine is spoken to as it speaks: one connection is made to
+// one without TLS, and one with TLS is still spoken to by TLS.
+func TestLoopback(t *testing.T) {
+	plain := httptest.NewUnstartedServer(testregistry.Handler())
+	var connections atomic.Int32
+	plain.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	plain.Start()
+	defer plain.Close()
+	secure := httptest.NewTLSServer(testregistry.Handler())
+	defer secure.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(secure.Certificate())
+	for _, url := range []string{plain.URL, secure.URL} {
+		_, host, _ := strings.Cut(url, "://")
+		repo, ref, err := Open(host+"/service:v1", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		repo.guard.transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+		if _, err := repo.Resolve(t.Context(), ref); !Missing(err) {
+			t.Errorf("%s: got %v, want an answer that there is no such image", url, err)
+		}
+		repo.Close()
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections to the registry without TLS, want 1", n)
+	}
 }
