@@ -92,7 +92,10 @@ func kernelResolve(dir, p string) (string, error) {
 		return "", err
 	}
 	defer unix.Close(rootfd)
-	fd, err := unix.Openat2(rootfd, p, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
+	fd, err := -1, error(unix.EAGAIN)
+	for err == unix.EAGAIN || err == unix.EINTR { // something was renamed elsewhere meanwhile: openat2(2)
+		fd, err = unix.Openat2(rootfd, p, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
+	}
 	if err != nil {
 		return "", err
 	}

@@ -21,6 +21,16 @@ type EndedError struct {
 	Status unix.WaitStatus
 }
 
+// unknown is the status of a process of which nobody has asked for it.
+const unknown unix.WaitStatus = 0x7f
+
+// dead reports whether a process, which may not have been reaped, has ended.
+func dead(pidfd int) bool {
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	n, _ := unix.Poll(fds, 0) // interrupted, nothing has been seen
+	return n > 0
+}
+
 func (e *EndedError) Error() string {
 	switch {
 	case e.Status.Signaled():
@@ -36,6 +46,7 @@ func (e *EndedError) Error() string {
 // for with waitid(2) until the end of [Tracee.Close]: a stop is reported to any
 // wait, whatever it asked for (Linux kernel/exit.c, wait_task_stopped). The
 // caller has locked its goroutine to its thread, and makes every call from it.
+// It is an [EndedError] when the process has ended already.
 func Seize(pid, pidfd int) (*Tracee, error) {
 	// PTRACE_O_TRACEEXIT: when another thread than the first executes a program,
 	// the kernel ends the first, silently for whoever traces it (fs/exec.c,
@@ -43,6 +54,9 @@ func Seize(pid, pidfd int) (*Tracee, error) {
 	// stops once more before it ends, and the other has to wait for that.
 	const options = unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEEXIT | unix.PTRACE_O_EXITKILL
 	if err := ptrace(unix.PTRACE_SEIZE, pid, options); err != nil {
+		if dead(pidfd) { // which the kernel tells as EPERM too
+			return nil, &EndedError{Status: unknown}
+		}
 		return nil, fmt.Errorf("trace process %d: %w", pid, whyNot(err, pid))
 	}
 	return &Tracee{pid: pid, pidfd: pidfd}, nil

@@ -331,3 +331,31 @@ func TestAProgramOutsideTheRootIsToldApart(t *testing.T) {
 		t.Errorf("got program %q, outside %q, %v", s.Executable, s.Outside, err)
 	}
 }
+
+// The kernel's answer for a process that has ended is that for one that must
+// not be traced.
+func TestSeizeOfTheDead(t *testing.T) {
+	pidfd := -1
+	cmd := exec.Command("true")
+	cmd.SysProcAttr = &syscall.SysProcAttr{PidFD: &pidfd}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer unix.Close(pidfd)
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	for {
+		if n, err := unix.Poll(fds, -1); n == 1 {
+			break
+		} else if err != unix.EINTR {
+			t.Fatal(err)
+		}
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	held, err := Seize(cmd.Process.Pid, pidfd)
+	var ended *EndedError
+	if held != nil || !errors.As(err, &ended) || ended.Error() != "the process ended before it executed a program" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -59,6 +59,10 @@ func (c *container) launch(ctx context.Context, signals *relay) error {
 		return context.Cause(ctx)
 	}
 	held, err := observe.Seize(c.pid, c.pidfd)
+	var ended *observe.EndedError
+	if errors.As(err, &ended) {
+		return fmt.Errorf("start container %q: %w; if nobody killed it, its memory limit is too low", c.ID, err)
+	}
 	if err != nil {
 		return fmt.Errorf("judge container %q at its start: %w", c.ID, err)
 	}
@@ -75,10 +79,10 @@ func (c *container) launch(ctx context.Context, signals *relay) error {
 	called := make(chan error, 1)
 	go func() {
 		err := c.explain(cmd, "start", cmd.Wait())
+		called <- err // before what it causes is seen
 		if err != nil {
 			abort()
 		}
-		called <- err
 	}()
 	aborted := make(chan struct{})
 	release := context.AfterFunc(ctx, func() {
@@ -86,15 +90,21 @@ func (c *container) launch(ctx context.Context, signals *relay) error {
 		abort()
 	})
 	err = c.judge(ctx, held, signals)
-	if err != nil {
+	var failed error
+	select {
+	case failed = <-called: // the runtime has come to its end by itself
+	default:
+		if err == nil {
+			failed = <-called
+			break
+		}
 		abort()
+		<-called // killed, it has nothing to tell
 	}
-	failed := <-called
 	if !release() {
 		<-aborted
 		return context.Cause(ctx)
 	}
-	var ended *observe.EndedError
 	switch {
 	case errors.As(err, &ended) && failed != nil: // the cause is the runtime's to tell
 		return failed
