@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -138,30 +140,60 @@ func settled(tb testing.TB, name string) {
 // cgroup, no mount, no process.
 func nothingLeft(tb testing.TB, name string) {
 	tb.Helper()
-	absent(tb, filepath.Join(state, "bundles", name))
-	nothingRuns(tb, name)
+	for _, what := range append(left(tb, name), there(filepath.Join(state, "bundles", name))...) {
+		tb.Errorf("left %s", what)
+	}
 }
 
 // nothingRuns is nothingLeft but for a bundle that no runtime has seen: a run
 // that is killed before it has a keeper leaves that to the next.
 func nothingRuns(tb testing.TB, name string) {
 	tb.Helper()
+	for _, what := range left(tb, name) {
+		tb.Errorf("left %s", what)
+	}
+}
+
+// nothingStays waits for another run, of whatever test, to have cleaned up.
+func nothingStays(tb testing.TB, name string) {
+	tb.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for time.Now().Before(deadline) && len(append(left(tb, name), there(filepath.Join(state, "bundles", name))...)) > 0 {
+		time.Sleep(20 * time.Millisecond)
+	}
+	nothingLeft(tb, name)
+}
+
+// left lists what there is of a container.
+func left(tb testing.TB, name string) (all []string) {
+	tb.Helper()
 	for _, dir := range []string{"runc", "crun"} {
-		absent(tb, filepath.Join(state, dir, name))
+		all = append(all, there(filepath.Join(state, dir, name))...)
 	}
 	for _, pattern := range []string{"/sys/fs/cgroup/immure/", "/sys/fs/cgroup/*/immure/"} {
-		if left, _ := filepath.Glob(pattern + name); len(left) > 0 {
-			tb.Errorf("left %v", left)
-		}
+		cgroups, err := filepath.Glob(pattern + name)
+		must(tb, err)
+		all = append(all, cgroups...)
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	must(tb, err)
-	if bytes.Contains(mounts, []byte(name)) {
-		tb.Errorf("left a mount:\n%s", mounts)
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, name) {
+			all = append(all, "mount "+line)
+		}
 	}
 	for _, p := range processes(name) {
-		tb.Errorf("left process %d", p)
+		all = append(all, fmt.Sprintf("process %d", p))
 	}
+	return all
+}
+
+// there is the path, if there is something at it.
+func there(path string) []string {
+	if _, err := os.Lstat(path); err != nil {
+		return nil
+	}
+	return []string{path}
 }
 
 // processes are those with a word in their arguments.
