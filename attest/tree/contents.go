@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -14,7 +15,7 @@ import (
 // hashContents gives the file digest of each regular file in nodes, at the same
 // index. Chunks are spread over all processors, so that one large file is as
 // quick as many small ones.
-func hashContents(ctx context.Context, nodes []*rootfs.Node, processors int) ([]sum, error) {
+func hashContents(ctx context.Context, nodes []*rootfs.Node) ([]sum, error) {
 	sums := make([]sum, len(nodes))
 	var files []*file
 	var jobs []job
@@ -35,7 +36,7 @@ func hashContents(ctx context.Context, nodes []*rootfs.Node, processors int) ([]
 			jobs = append(jobs, job{f, c})
 		}
 	}
-	err := run(ctx, jobs, processors)
+	err := run(ctx, jobs)
 	for _, f := range files {
 		f.close()
 	}
@@ -50,7 +51,7 @@ type job struct {
 
 // run does all jobs and gives the error of the first one, in order of jobs,
 // that failed. No goroutine outlives it.
-func run(ctx context.Context, jobs []job, processors int) error {
+func run(ctx context.Context, jobs []job) error {
 	var (
 		next   atomic.Int64
 		failed atomic.Bool
@@ -77,7 +78,7 @@ func run(ctx context.Context, jobs []job, processors int) error {
 			}
 		}
 	}
-	for range min(max(1, processors), len(jobs)) {
+	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
 		wg.Go(work)
 	}
 	wg.Wait()

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/immure-dev/immure/internal/rootfs"
@@ -39,12 +38,11 @@ const (
 // writable by others, without file capabilities, of at most [SealMaxBytes]. A
 // skipped path that does not exist changes nothing.
 func Digest(t *rootfs.Tree, skip ...string) (string, error) {
-	return DigestOn(context.Background(), runtime.GOMAXPROCS(0), t, skip...)
+	return DigestContext(context.Background(), t, skip...)
 }
 
-// DigestOn is [Digest] on so many processors, for who has use for the others,
-// until ctx ends.
-func DigestOn(ctx context.Context, processors int, t *rootfs.Tree, skip ...string) (string, error) {
+// DigestContext is [Digest] until ctx ends, whose error it is then.
+func DigestContext(ctx context.Context, t *rootfs.Tree, skip ...string) (string, error) {
 	if err := t.Check(); err != nil {
 		return "", fmt.Errorf("digest tree: %w", err)
 	}
@@ -58,7 +56,7 @@ func DigestOn(ctx context.Context, processors int, t *rootfs.Tree, skip ...strin
 			return "", fmt.Errorf("digest tree: leave out %q: %w", n.Path, err)
 		}
 	}
-	contents, err := hashContents(ctx, nodes, processors)
+	contents, err := hashContents(ctx, nodes)
 	if err != nil {
 		return "", fmt.Errorf("digest tree: %w", err)
 	}

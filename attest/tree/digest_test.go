@@ -2,6 +2,7 @@ package tree_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -250,4 +251,12 @@ type countedCloser struct {
 func (c *countedCloser) Close() error {
 	c.c.closed.Add(1)
 	return c.ReadCloser.Close()
+}
+
+func TestDigestContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := tree.DigestContext(ctx, oneFile(t, rootfs.Bytes("abc"), 3)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
 }

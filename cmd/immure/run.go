@@ -130,12 +130,7 @@ func (o *runOptions) run(ctx context.Context, ref string) error {
 	}
 	defer root.release()
 	img.Close()
-	err = o.runIn(ctx, root, v, ports)
-	if status := exitError(0); err != nil && !errors.As(err, &status) {
-		// Files that were changed are the better reason for whatever else failed.
-		err = cmp.Or(root.wrong(), err)
-	}
-	return err
+	return o.runIn(ctx, root, v, ports)
 }
 
 // runIn runs the service that was verified in its root.
@@ -145,18 +140,18 @@ func (o *runOptions) runIn(ctx context.Context, root *root, v *image.Verdict, po
 	if id == "" {
 		id = v.Predicate.Name + "-" + suffix()
 	}
+	go root.check(ctx) // beside the configuration, on the other processor
 	config, err := o.config(service, v.Predicate.Envelope, root, id)
-	if err != nil {
-		return cmp.Or(root.check(ctx), err) // links in the files lead mounts elsewhere
+	if err := cmp.Or(root.check(ctx), err); err != nil {
+		return err // files that were changed first: links in them lead mounts elsewhere
 	}
 	for _, at := range o.unfilled(service) {
 		fmt.Fprintf(os.Stderr, "immure: note: nothing fills %s (--mount %s=PATH): it is empty and cannot be written\n", at, at)
 	}
 	return o.start(ctx, runtime.Options{
 		ID: id, Rootfs: root.dir, Config: config, Publish: ports,
-		Meanwhile: root.check,
-		Check: func(ctx context.Context, pid int) error {
-			if err := cmp.Or(root.check(ctx), root.is(pid)); err != nil {
+		Check: func(_ context.Context, pid int) error {
+			if err := root.is(pid); err != nil {
 				return err
 			}
 			return checkStarted(service, pid)

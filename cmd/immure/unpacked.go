@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	goruntime "runtime"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -23,9 +22,8 @@ type root struct {
 	tree   *rootfs.Tree
 	unlock func()
 
-	once sync.Once
-	err  error
-	seen chan struct{} // closed when err says whether the files are the signed ones
+	once sync.Once // to look at the files
+	err  error     // what was found
 }
 
 // unpacked gives the image's files from the private store, unpacked on first
@@ -64,7 +62,7 @@ func unpack(ctx context.Context, img v1.Image, dir, signed string) error {
 		return err
 	}
 	defer t.Close()
-	got, err := tree.DigestOn(ctx, goruntime.GOMAXPROCS(0), t, tree.SealPath)
+	got, err := tree.DigestContext(ctx, t, tree.SealPath)
 	if err == nil && got != signed {
 		err = verify.Refuse("files", tree.Algorithm+":"+got, tree.Algorithm+":"+signed,
 			"the files are not those that were sealed: build and seal again, or fetch the image again")
@@ -86,29 +84,20 @@ func openRoot(storeDir, key string, unpack func(dir string) error) (*root, error
 		unlock()
 		return nil, err
 	}
-	return &root{dir: dir, signed: key, tree: t, unlock: unlock, seen: make(chan struct{})}, nil
+	return &root{dir: dir, signed: key, tree: t, unlock: unlock}, nil
 }
 
 func (r *root) release() {
-	_ = r.tree.Close() // only read from
+	r.once.Do(func() {}) // nobody reads any more
+	_ = r.tree.Close()   // only read from
 	r.unlock()
 }
 
-// manyBytes take longer to digest than a runtime takes to set up a container.
-const manyBytes = 64 << 20
-
 // check looks at every byte, once, and wants the files to be the signed ones:
-// what lies in the store is believed no more than what a registry sends. It is
-// called beside a runtime, to which it leaves a processor unless there is much
-// to do.
+// what lies in the store is believed no more than what a registry sends.
 func (r *root) check(ctx context.Context) error {
 	r.once.Do(func() {
-		defer close(r.seen)
-		processors := 1
-		if r.tree.Size() > manyBytes {
-			processors = goruntime.GOMAXPROCS(0)
-		}
-		got, err := tree.DigestOn(ctx, processors, r.tree, tree.SealPath)
+		got, err := tree.DigestContext(ctx, r.tree, tree.SealPath)
 		if err == nil && got != r.signed {
 			err = verify.Refuse("files", tree.Algorithm+":"+got, tree.Algorithm+":"+r.signed,
 				"the files in the store were changed: remove "+r.dir+" and find out who did it")
@@ -116,16 +105,6 @@ func (r *root) check(ctx context.Context) error {
 		r.err = err
 	})
 	return r.err
-}
-
-// wrong is what check found, if it has been called.
-func (r *root) wrong() error {
-	select {
-	case <-r.seen:
-		return r.err
-	default:
-		return nil
-	}
 }
 
 // is wants a container's root to be the directory that was looked at, whatever

@@ -49,11 +49,6 @@ type Options struct {
 	// Interrupted is asked, once signals are caught here, whether one came before
 	// that should end the run. Its error does. It may be nil.
 	Interrupted func() error
-	// Meanwhile is called beside the runtime's creation of the container, most of
-	// which is waiting, and has returned before Run does; its context ends with
-	// the run. Its error ends the run at once; Check says whether to wait for
-	// it. It may be nil.
-	Meanwhile func(ctx context.Context) error
 	// Check judges the container by its first process, which has executed the
 	// service's program and stands before the first instruction. Its error ends
 	// the run before any code of the service has run. Nil checks nothing.

@@ -121,18 +121,7 @@ func (c *container) run(ctx context.Context, signals *relay, lock *os.File, cgro
 
 // live takes a container from its creation to its end.
 func (c *container) live(ctx context.Context, signals *relay) error {
-	lasting, stop := context.WithCancel(ctx)
-	defer stop()
-	err := c.create(ctx, func() {
-		signals.all()
-		if c.Meanwhile == nil {
-			return
-		}
-		if err := c.Meanwhile(lasting); err != nil && lasting.Err() == nil {
-			signals.cancel(err)
-		}
-	})
-	if err != nil {
+	if err := c.create(ctx, signals.all); err != nil {
 		return err
 	}
 	if err := c.start(ctx, signals); err != nil {

@@ -191,35 +191,6 @@ func TestAFailedCreateLeavesNothing(t *testing.T) {
 	}
 }
 
-// What goes wrong beside the runtime ends a run whose runtime hangs.
-func TestMeanwhileEndsARun(t *testing.T) {
-	o := sandbox(t, "meanwhile", "exit", "0")
-	o.Runtime = doesInstead(t, "create", "kill -STOP $$")
-	wrong := errors.New("the files were changed")
-	o.Meanwhile = func(context.Context) error { return wrong }
-	o.Check = func(context.Context, int) error { t.Error("there is nothing to check"); return nil }
-	if status, err := Run(t.Context(), o); !errors.Is(err, wrong) {
-		t.Errorf("got status %d and %v, want %v", status, err, wrong)
-	}
-	wantNothingLeft(t, o)
-}
-
-func TestMeanwhileHasReturnedBeforeRun(t *testing.T) {
-	o := sandbox(t, "meanwhile-returned", "exit", "3")
-	started, done := make(chan struct{}), false
-	o.Started = func(Running) { close(started) }
-	o.Meanwhile = func(ctx context.Context) error {
-		<-started
-		<-ctx.Done() // the service has ended
-		done = true
-		return ctx.Err()
-	}
-	if status, err := Run(t.Context(), o); status != 3 || err != nil || !done {
-		t.Errorf("got status %d and %v, done %t", status, err, done)
-	}
-	wantNothingLeft(t, o)
-}
-
 // What came before signals were caught here counts still.
 func TestAnInterruptedRunStartsNothing(t *testing.T) {
 	o := sandbox(t, "interrupted", "exit", "0")
