@@ -38,15 +38,22 @@ func unpacked(ctx context.Context, storeDir string, img *opened, v *image.Verdic
 		r   *root
 		err error
 	}
-	done := make(chan result, 1)
+	done, begun := make(chan result, 1), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(begun) }) // a tree that was pruned at once is unpacked again
 	go func() {
-		r, err := openRoot(storeDir, v.TreeDigest, func(dir string) error { return unpack(ctx, img.Image, dir, v.TreeDigest) })
+		r, err := openRoot(storeDir, v.TreeDigest, func(dir string) error {
+			begin()
+			return unpack(ctx, img.Image, dir, v.TreeDigest)
+		})
 		done <- result{r, err}
 	}()
 	select {
 	case got := <-done:
 		return got.r, got.err
-	case <-ctx.Done(): // also while another run unpacks the same
+	case <-begun: // whose end, with ctx too, leaves nothing half unpacked
+		got := <-done
+		return got.r, got.err
+	case <-ctx.Done(): // while another run unpacks the same
 		return nil, ctx.Err()
 	}
 }

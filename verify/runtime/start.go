@@ -76,8 +76,10 @@ func (c *container) launch(ctx context.Context, signals *relay) error {
 		_ = unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0) // fails when it is dead
 		_ = cmd.Process.Kill()
 	}
-	called := make(chan error, 1)
+	called, over := make(chan error, 1), make(chan struct{})
+	defer func() { <-over }() // the pidfd is closed next
 	go func() {
+		defer close(over)
 		err := c.explain(cmd, "start", cmd.Wait())
 		called <- err // before what it causes is seen
 		if err != nil {
